@@ -1,0 +1,30 @@
+//! podfit fits every container's runtime to its Pod's limits, and refuses Pods that cannot be fitted.
+//!
+//! One idea: a **rule** looks at a workload under a policy and reports **findings**; a finding may carry **edits**.
+//! `/mutate` answers with the edits, `/validate` denies on the findings, the command line prints both.
+//!
+//! The straight line of one review: bytes → [`admission`] head → [`policy`] look-up → [`workload`] view →
+//! [`review`] over the [`rules`] → [`verdict`] → [`patch`] → [`admission`] answer.
+//!
+//! Core (pure: no clock, files, network, async or globals): `policy`, `review`, `verdict`, `rules`, `runtimes`,
+//! `workload`, `object`, `node`, `quantity`, `image`, `pointer`, `patch`, `admission`. Around it: `manifest` (YAML and JSON
+//! text), `policies` (where policies come from), `report` (what people and programs read), `cli`, `server`.
+
+pub mod admission;
+pub mod cli;
+pub mod image;
+pub mod manifest;
+pub mod node;
+pub mod object;
+pub mod patch;
+pub mod pointer;
+pub mod policies;
+pub mod policy;
+pub mod quantity;
+pub mod report;
+pub mod review;
+pub mod rules;
+pub mod runtimes;
+pub mod server;
+pub mod verdict;
+pub mod workload;

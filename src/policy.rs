@@ -1,0 +1,194 @@
+//! A policy, compiled: what a namespace is held to. Values here cannot be wrong any more; `policy::schema` makes them from
+//! a text and reports every mistake at once. The server, the command line and the tests look rules up here.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use crate::{quantity::Quantity, rules::Rule};
+
+mod pattern;
+mod schema;
+mod select;
+
+pub use pattern::Pattern;
+pub use schema::{DEFAULT_POLICY, Mistake, compile, json_schema};
+pub use select::{Governed, InForce, Selector, Subject};
+
+/// Labels of a namespace, a Pod or a template.
+pub type Labels = BTreeMap<String, String>;
+
+/// What a finding of a rule leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    Disabled,
+    Inject,
+    Audit,
+    Warn,
+    Deny,
+}
+
+impl Mode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disabled => "Disabled",
+            Self::Inject => "Inject",
+            Self::Audit => "Audit",
+            Self::Warn => "Warn",
+            Self::Deny => "Deny",
+        }
+    }
+}
+
+/// All policies in force together, highest priority first, then by name.
+#[derive(Debug, Clone, Default)]
+pub struct PolicySet {
+    policies: Vec<Policy>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    pub name: String,
+    pub priority: i64,
+    pub selector: Selector,
+    /// The strictest that an admission answer on a template gives: Deny, Warn, Audit or Disabled.
+    pub templates: Mode,
+    pub resource_limits: Option<ResourceLimits>,
+    pub image_tag: Option<ImageTag>,
+    pub pod_identity: Option<PodIdentity>,
+    pub runtime_sizing: Option<RuntimeSizing>,
+    pub probes: Option<Probes>,
+    pub exemptions: Vec<Exemption>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourceLimits {
+    pub mode: Mode,
+    pub require_cpu: bool,
+    pub require_memory: bool,
+    pub init_containers: bool,
+    /// Whether a limit in the Pod's own `spec.resources` satisfies the rule.
+    pub pod_level_accepted: bool,
+    pub cpu_default: Option<DefaultLimit>,
+    pub memory_default: Option<DefaultLimit>,
+}
+
+/// A limit to inject where one is missing, with the request that goes with it (never above the limit).
+#[derive(Debug, Clone, PartialEq)]
+pub struct DefaultLimit {
+    /// As the policy writes it: what is injected.
+    pub limit_text: String,
+    pub limit: Quantity,
+    pub request_text: String,
+    pub request: Quantity,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageTag {
+    pub mode: Mode,
+    pub forbidden: Vec<Pattern>,
+    pub require_digest: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodIdentity {
+    pub mode: Mode,
+    /// Variable name to fieldPath, sorted by name.
+    pub variables: Vec<(String, String)>,
+    pub env_from: EnvFrom,
+}
+
+/// What to do where a container's `envFrom` could supply the name: ConfigMaps and Secrets are never read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EnvFrom {
+    Inject,
+    Skip,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuntimeSizing {
+    pub mode: Mode,
+    /// Names of the catalogue, always applied.
+    pub runtimes: Vec<String>,
+    pub detect: bool,
+    pub opt_in: Vec<String>,
+    pub skip: Vec<String>,
+    /// `values: Literal` (true) or `Auto` (false).
+    pub literal_only: bool,
+    pub cpu_from: CpuFrom,
+    /// Workers per requested core.
+    pub request_factor: u64,
+    /// A larger worker count is not injected.
+    pub skip_above: u64,
+    /// Percent of memory left to what the runtime does not manage: 0 to 99.
+    pub headroom_percent: u64,
+    pub env_from: EnvFrom,
+    /// `resizePolicy: Restart`: add RestartContainer for resources with injected values.
+    pub restart_on_resize: bool,
+    pub variables: Vec<PlatformVariable>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CpuFrom {
+    Limits,
+    LimitsElseRequests,
+    Requests,
+}
+
+/// A variable of the platform's own: `basis * multiply`, rounded, clamped, formatted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlatformVariable {
+    pub name: String,
+    pub from: Basis,
+    /// `multiply` as an exact fraction: numerator over denominator (a power of ten), both positive.
+    pub multiply: (u64, u64),
+    pub rounding: Rounding,
+    pub min: Option<u64>,
+    pub max: Option<u64>,
+    /// With exactly one `{}` for the number.
+    pub format: String,
+}
+
+/// What a variable's value is computed from: CPU in cores, memory in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Basis {
+    Cpu,
+    Memory,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounding {
+    Up,
+    Down,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probes {
+    pub mode: Mode,
+    pub tcp_readiness: bool,
+    /// Port names or numbers (as text) that follow the HTTP convention.
+    pub http_ports: Vec<String>,
+    pub readiness_path: String,
+    pub liveness_path: String,
+    pub http_startup: bool,
+    pub require: Vec<ProbeKind>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProbeKind {
+    Readiness,
+    Liveness,
+    Startup,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exemption {
+    pub reason: String,
+    /// The last valid day, UTC.
+    pub expires: Option<Date>,
+    pub rules: Vec<Rule>,
+    pub namespaces: Option<Vec<Pattern>>,
+    pub pod_selector: Option<select::LabelSelector>,
+    pub containers: Option<Vec<Pattern>>,
+    pub images: Option<Vec<Pattern>>,
+}
