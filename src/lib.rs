@@ -13,6 +13,7 @@
 pub mod admission;
 pub mod cli;
 pub mod image;
+pub mod injected;
 pub mod manifest;
 pub mod node;
 pub mod object;
@@ -27,4 +28,5 @@ pub mod rules;
 pub mod runtimes;
 pub mod server;
 pub mod verdict;
+pub mod wishes;
 pub mod workload;

@@ -7,13 +7,13 @@ use jiff::civil::Date;
 
 use crate::{quantity::Quantity, rules::Rule};
 
-mod pattern;
-mod schema;
-mod select;
+//mod pattern;
+//mod schema;
+//mod select;
 
-pub use pattern::Pattern;
-pub use schema::{DEFAULT_POLICY, Mistake, compile, json_schema};
-pub use select::{Governed, InForce, Selector, Subject};
+//pub use pattern::Pattern;
+//pub use schema::{DEFAULT_POLICY, Mistake, compile, json_schema};
+//pub use select::{Governed, InForce, Selector, Subject};
 
 /// Labels of a namespace, a Pod or a template.
 pub type Labels = BTreeMap<String, String>;

@@ -1,5 +1,11 @@
 //! The one table of all rules. A rule is a file below `rules/`, a line here, and a folder of cases in `tests/cases/`.
 
+pub mod image_tag;
+pub mod pod_identity;
+pub mod probes;
+pub mod resource_limits;
+pub mod runtime_sizing;
+
 /// One of the five rules, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
