@@ -445,3 +445,509 @@ fn inside(parent: &Node, child: Span) -> bool {
 fn join(lines: &[String], indent: usize, newline: &str) -> String {
     lines.iter().map(|line| emit::indented(line, indent)).collect::<Vec<_>>().join(newline)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operations(rows: &[(&str, &str, &str)]) -> Vec<Operation> {
+        rows.iter()
+            .map(|(kind, pointer, value)| Operation {
+                kind: if *kind == "add" { OperationKind::Add } else { OperationKind::Replace },
+                pointer: (*pointer).to_owned(),
+                value: (*value).to_owned(),
+            })
+            .collect()
+    }
+
+    /// The text before and after a diff: each line is kept (` `), inserted (`+`) or removed (`-`).
+    fn sides(diff: &str) -> (String, String) {
+        let side = |skipped: char| {
+            let lines = diff.lines().skip(1).filter(|line| !line.starts_with(skipped));
+            lines.map(|line| format!("{}\n", line.get(1..).unwrap_or_default())).collect()
+        };
+        (side('+'), side('-'))
+    }
+
+    const X: &str = r#"{"name":"X","value":"2"}"#;
+
+    #[test]
+    fn edits_insert_text() {
+        type Row<'a> = (&'a str, &'a [(&'a str, &'a str, &'a str)], &'a str);
+        let rows: &[Row] = &[
+            (
+                "a key behind the last entry of its mapping",
+                &[("add", "/spec/containers/0/env", r#"[{"name":"GOMAXPROCS","value":"2"}]"#)],
+                "
+ spec:
+   containers:
+   - name: app   # the app
+     image: a:1
++    env:
++    - name: GOMAXPROCS
++      value: \"2\"
+
+   # the sidecar
+   - name: side
+     image: b:1
+ status: {}
+",
+            ),
+            (
+                "a key behind the mapping's own trailing comments",
+                &[("add", "/a/c", "1")],
+                "
+ a:
+   b: 1
+   # d: 2
++  c: 1
+ # about e
+ e: 2
+",
+            ),
+            (
+                "a key at the top level, before what follows",
+                &[("add", "/b", r#"{"c":{"d":[]},"e":{}}"#)],
+                "
+ # head
+ a: 1
++b:
++  c:
++    d: []
++  e: {}
+ # tail
+",
+            ),
+            (
+                "under an empty value, with its comment",
+                &[("add", "/a/env", r#"[{"name":"X","value":"2"}]"#)],
+                "
+ a:
+   env:  # none yet
++  - name: X
++    value: \"2\"
+   b: 1
+",
+            ),
+            (
+                "under null",
+                &[("add", "/env", r#"[1]"#)],
+                "
+-env: null # none
++env: # none
++- 1
+ b: 1
+",
+            ),
+            (
+                "under a tilde, a map",
+                &[("add", "/limits", r#"{"cpu":"500m"}"#)],
+                "
+-limits: ~
++limits:
++  cpu: 500m
+ b: 1
+",
+            ),
+            (
+                "a key into an empty map",
+                &[("add", "/resources/limits", r#"{"cpu":1}"#)],
+                "
+-resources: {}
++resources:
++  limits:
++    cpu: 1
+",
+            ),
+            (
+                "an item into an empty list",
+                &[("add", "/env/0", X), ("add", "/env/1", r#"{"name":"Z"}"#)],
+                "
+-env: []  # none
++env:  # none
++- name: X
++  value: \"2\"
++- name: Z
+",
+            ),
+            (
+                "items at the front, behind comments of the key, before comments of the first item",
+                &[("add", "/env/0", X), ("add", "/env/1", r#"{"name":"Z"}"#)],
+                "
+ env:   # all of them
++  - name: X
++    value: \"2\"
++  - name: Z
+   # first
+   - name: A
+     value: a
+",
+            ),
+            (
+                "items in the middle and at the end of a list that is not indented",
+                &[("add", "/env/1", r#""x""#), ("add", "/env/-", r#""z""#)],
+                "
+ env:
+ - a
+   # of a
++- x
+ # of b
+
+ - b  # b
++- z
+ # of c
+ c: 1
+",
+            ),
+            (
+                "lists and maps are indented as the document does it",
+                &[("add", "/a/d", r#"{"e":[{"f":{"g":1}}]}"#)],
+                "
+ a:
+     b:
+         - c: 1
++    d:
++        e:
++            - f:
++                  g: 1
+",
+            ),
+            (
+                "a list in a list",
+                &[("add", "/0/1", r#"["x","w"]"#), ("add", "/0/2/0", r#""z""#)],
+                "
+ - - a
++  - - x
++    - w
+-  - - b
++  - - z
++    - b
+",
+            ),
+            (
+                "an item of its own line under a bare dash",
+                &[("add", "/a/1", "1"), ("add", "/a/0/c", "2")],
+                "
+ a:
+ -
+   b: 1
++  c: 2
++- 1
+ - # two
+   b: 2
+",
+            ),
+            (
+                "behind a block scalar, clipped",
+                &[("add", "/a/c", "1")],
+                "
+ a:
+   b: |
+     text
+
+     more
++  c: 1
+
+ d: 1
+",
+            ),
+            (
+                "behind a block scalar that keeps its blank lines",
+                &[("add", "/a/c", "1")],
+                "
+ a:
+   b: |+
+     text
+
+
++  c: 1
+ d: 1
+",
+            ),
+            (
+                "behind a folded one at the end, a quoted and a plain one over two lines",
+                &[("add", "/a/d", "1"), ("add", "/e", "1")],
+                "
+ a:
+   b: \"x
+     y\"
+   c: p
+     q # not c
++  d: 1
+ f: >-
+   z
++e: 1
+",
+            ),
+            (
+                "before a document end marker",
+                &[("add", "/b", "1")],
+                "
+ a: 1
++b: 1
+ ...
+ # end
+",
+            ),
+            (
+                "replaced scalars",
+                &[("replace", "/a", r#""3""#), ("replace", "/b", "true"), ("replace", "/c/0", r#""y""#)],
+                "
+-a: 2  # two
+-b: 'x'
++a: \"3\"  # two
++b: true
+ c:
+-- x # x
++- \"y\" # x
+",
+            ),
+            (
+                "a replaced list item",
+                &[("replace", "/env/1", X)],
+                "
+ env:
+   - name: A
+   - name: X
+-    value: \"1\"
++    value: \"2\"
+   # B
+   - name: B
+",
+            ),
+            (
+                "a replaced text over several lines, and one that becomes such",
+                &[("replace", "/a", r#""x""#), ("replace", "/b", r#""l\nm\n""#)],
+                "
+-a: |
+-  one
+-  two
+-b: 1
++a: x
++b: |
++  l
++  m
+ c: 1
+",
+            ),
+            (
+                "flow style on one line",
+                &[
+                    ("add", "/args/0", r#""x""#),
+                    ("add", "/args/-", r#""z""#),
+                    ("add", "/limits/cpu", r#""1""#),
+                    ("add", "/none/a", r#"{"k":"v"}"#),
+                    ("add", "/envs/0/env", r#"[{"name":"X"}]"#),
+                    ("replace", "/limits/memory", r#""2Gi""#),
+                ],
+                "
+-args: [a, b]  # args
+-limits: {memory: 1Gi}
+-none: {}
+-envs: [{name: a, env: []}]
++args: [\"x\", a, b, \"z\"]  # args
++limits: {memory: \"2Gi\", cpu: \"1\"}
++none:
++  a:
++    k: v
++envs: [{name: a, env: [{\"name\": \"X\"}]}]
+",
+            ),
+            (
+                "pretty JSON",
+                &[
+                    ("add", "/spec/env/0", r#"{"name":"X","value":"2"}"#),
+                    ("add", "/spec/env/2", r#"{"name":"Z"}"#),
+                    ("add", "/spec/none/0", r#"{"a":[1,{}]}"#),
+                    ("add", "/spec/probe", r#"{"port":1}"#),
+                ],
+                "
+ {
+   \"spec\": {
+     \"env\": [
+       {
++        \"name\": \"X\",
++        \"value\": \"2\"
++      },
++      {
+         \"name\": \"A\"
++      },
++      {
++        \"name\": \"Z\"
+       }
+     ],
+-    \"none\": []
++    \"none\": [
++      {
++        \"a\": [
++          1,
++          {}
++        ]
++      }
++    ],
++    \"probe\": {
++      \"port\": 1
++    }
+   }
+ }
+",
+            ),
+            (
+                "JSON indented by tabs",
+                &[("add", "/a/c", "[1]")],
+                "
+ {
+ \t\"a\": {
+-\t\t\"b\": 1
++\t\t\"b\": 1,
++\t\t\"c\": [
++\t\t\t1
++\t\t]
+ \t}
+ }
+",
+            ),
+            ("a whole document of one empty map", &[("add", "/a", "1")], "\n-{}\n+{\"a\": 1}\n"),
+            (
+                "quotes where a text would be read as something else",
+                &[("add", "/x", r#"{"a":"yes","b":"0644","c":"a: b","true":"1e3","d":"- x","e":"","f":"500m","g":"y"}"#)],
+                "
+ a: 1
++x:
++  a: \"yes\"
++  b: \"0644\"
++  c: \"a: b\"
++  \"true\": \"1e3\"
++  d: \"- x\"
++  e: \"\"
++  f: 500m
++  g: \"y\"
+",
+            ),
+            (
+                "an anchor that nothing else uses, tags, and a merge key beside the new key",
+                &[("add", "/a/c", "1"), ("add", "/e/g", "1")],
+                "
+ a: &a
+   b: !!str 1
++  c: 1
+ d: &d {x: 1}
+ e:
+   <<: *d
+   f: 1
++  g: 1
+",
+            ),
+            (
+                "pointers with escapes",
+                &[("add", "/metadata/annotations/podfit.dev~1in~0jected", r#""{\"a\":1}""#)],
+                "
+ metadata:
+   annotations:
+     a/b: c
++    podfit.dev/in~jected: \"{\\\"a\\\":1}\"
+",
+            ),
+        ];
+        for (name, edits, diff) in rows {
+            let (input, expected) = sides(diff);
+            let fixed = apply(&input, &[operations(edits)]);
+            assert_eq!(fixed, Ok(Fixed { text: expected, reemitted: vec![] }), "{name}");
+        }
+    }
+
+    #[test]
+    fn line_ends_and_file_ends_stay() {
+        let edits = operations(&[("add", "/a/0", X), ("add", "/b", "1")]);
+        let rows = [
+            (
+                "CRLF",
+                "a:\r\n# c\r\n- 1 # d\r\n\r\n",
+                "a:\r\n- name: X\r\n  value: \"2\"\r\n# c\r\n- 1 # d\r\nb: 1\r\n\r\n",
+            ),
+            ("no line end", "a:\n- 1", "a:\n- name: X\n  value: \"2\"\n- 1\nb: 1"),
+            ("no line end, a comment", "a:\n- 1 # x", "a:\n- name: X\n  value: \"2\"\n- 1 # x\nb: 1"),
+            ("a byte order mark", "\u{feff}a:\n- 1\n", "\u{feff}a:\n- name: X\n  value: \"2\"\n- 1\nb: 1\n"),
+            ("JSON on a line", r#"{"a":[1]}"#, r#"{"a":[{"name": "X", "value": "2"}, 1], "b": 1}"#),
+            ("JSON without items", r#"{"a":[]}"#, r#"{"a":[{"name": "X", "value": "2"}], "b": 1}"#),
+        ];
+        for (name, input, expected) in rows {
+            let fixed = apply(input, std::slice::from_ref(&edits));
+            assert_eq!(fixed, Ok(Fixed { text: expected.to_owned(), reemitted: vec![] }), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_document_has_its_own_patch() {
+        let input = "# one\na: 1\n---\n# empty\n---\nb: [\n--- # three\n  c: 1\n  d: 2\n# four\n---\ne: 1\n";
+        let expected = "# one\na: 1\nx: 1\n---\n# empty\n---\nb: [\n--- # three\n  c: 1\n  d: 2\n  x: 1\n# four\n---\ne: 1\n";
+        let edits = operations(&[("add", "/x", "1")]);
+        let fixed = apply(input, &[edits.clone(), vec![], edits]);
+        assert_eq!(fixed, Ok(Fixed { text: expected.to_owned(), reemitted: vec![] }));
+    }
+
+    #[test]
+    fn a_style_without_a_place_is_written_anew() {
+        let rows: &[(&str, &[(&str, &str, &str)], &str, &str, &str)] = &[
+            (
+                "through an alias",
+                &[("add", "/b/y", "1")],
+                "# head\na: &a\n  x: 1 # lost\nb: *a\n# tail\n",
+                "# head\na:\n  x: 1\nb:\n  x: 1\n  \"y\": 1\n# tail\n",
+                SHARED,
+            ),
+            (
+                "through a merge key",
+                &[("add", "/b/env/0", "1")],
+                "a: &a\n  env: [0]\nb:\n  <<: *a\n",
+                "a:\n  env:\n  - 0\nb:\n  env:\n  - 1\n  - 0\n",
+                SHARED,
+            ),
+            (
+                "where an anchor is",
+                &[("add", "/a/y", "1")],
+                "a: &a {x: 1}\nb: *a\n",
+                "a:\n  x: 1\n  \"y\": 1\nb:\n  x: 1\n",
+                LAYOUT,
+            ),
+            (
+                "an explicit key",
+                &[("add", "/b", "\"l\\n\\nm\"")],
+                "? a\n: - 1\n",
+                "a:\n- 1\nb: |-\n  l\n\n  m\n",
+                LAYOUT,
+            ),
+            (
+                "flow without a value",
+                &[("replace", "/a", "1")],
+                "{a: , b: {}}\n",
+                "{\n  \"a\": 1,\n  \"b\": {}\n}\n",
+                LAYOUT,
+            ),
+        ];
+        for (name, edits, input, expected, why) in rows {
+            let fixed = apply(input, &[operations(edits)]);
+            assert_eq!(fixed, Ok(Fixed { text: (*expected).to_owned(), reemitted: vec![(0, *why)] }), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_operation_that_does_not_apply_is_named() {
+        let rows = [
+            ("add", "/x/y", "1", "a: 1\n", "add /x/y does not apply: path is invalid"),
+            ("add", "/a/2", "1", "a: [1]\n", "add /a/2 does not apply: path is invalid"),
+            ("replace", "/b", "1", "a: 1\n", "replace /b does not apply: path is invalid"),
+            (
+                "add",
+                "/b",
+                "1",
+                "a: [",
+                "document 0 cannot be changed: there is none, it is no YAML, or it is nested too deeply",
+            ),
+        ];
+        for (kind, pointer, value, input, expected) in rows {
+            let message = apply(input, &[operations(&[(kind, pointer, value)])]).map_err(|error| error.to_string());
+            assert_eq!(message, Err(expected.to_owned()), "{pointer}");
+        }
+    }
+}
