@@ -51,7 +51,8 @@ impl Quantity {
         Self(units as i128 * NANO_PER_UNIT)
     }
 
-    /// Reads what the API server accepts. There a text without any digit (`Mi`, `m`, `+`) is zero, and so it is here.
+    /// Reads what the API server accepts, to the same value. A text without any digit (`Mi`, `m`, `+`) is zero there, and
+    /// so it is here; only here `Pi`, `Ei` and `e-10` are too.
     ///
     /// # Errors
     /// The text is no quantity; the error says what to write instead.
