@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
-
-use crate::{quantity::Quantity, rules::Rule};
+use crate::quantity::Quantity;
 
 //mod pattern;
 //mod schema;
@@ -38,12 +36,6 @@ impl Mode {
             Self::Deny => "Deny",
         }
     }
-}
-
-/// All policies in force together, highest priority first, then by name.
-#[derive(Debug, Clone, Default)]
-pub struct PolicySet {
-    policies: Vec<Policy>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -181,14 +173,17 @@ pub enum ProbeKind {
     Startup,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct Exemption {
-    pub reason: String,
-    /// The last valid day, UTC.
-    pub expires: Option<Date>,
-    pub rules: Vec<Rule>,
-    pub namespaces: Option<Vec<Pattern>>,
-    pub pod_selector: Option<select::LabelSelector>,
-    pub containers: Option<Vec<Pattern>>,
-    pub images: Option<Vec<Pattern>>,
+#[cfg(test)]
+mod fixture {
+    use super::{Policy, compile};
+    use crate::manifest;
+
+    /// The policy of this name whose `spec` is given in YAML's flow style.
+    pub(super) fn policy(name: &str, spec: &str) -> Policy {
+        let text = format!(
+            "{{apiVersion: podfit.dev/v1alpha1, kind: SizingPolicy, metadata: {{name: {name}}}, spec: {spec}}}"
+        );
+        let document = manifest::read(&text).remove(0).unwrap();
+        compile(&document.node).unwrap()
+    }
 }
