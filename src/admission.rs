@@ -6,9 +6,10 @@ use jiff::civil::Date;
 use serde_json::value::RawValue;
 
 use crate::{
+    fitting::Pod,
     patch,
     policy::{Labels, Mode, PolicySet},
-    review::{Context, Pod, review},
+    review::{Context, review},
     rules::Rule,
     verdict::{Finding, SkipReason, Verdict},
     workload::{Kind, Workload},
@@ -192,7 +193,9 @@ impl Scope {
         match (phase, kind, head.operation, head.sub_resource.as_ref()) {
             (_, Kind::Pod, Operation::Create, "") => Some(all),
             (Phase::Mutate, ..) => None,
-            (_, Kind::Pod, Operation::Update, "ephemeralcontainers") => Some(Self { kind, only: Some(&[Rule::ImageTag]) }),
+            (_, Kind::Pod, Operation::Update, "ephemeralcontainers") => {
+                Some(Self { kind, only: Some(&[Rule::ImageTag]) })
+            }
             (_, Kind::Pod, Operation::Update, "resize") => Some(Self { kind, only: Some(&[Rule::ResourceLimits]) }),
             (_, _, Operation::Update, "") => Some(of_update),
             (_, _, Operation::Create, "") => Some(all),
@@ -297,7 +300,8 @@ fn undisturbed(verdict: &Verdict<'_>) -> Decision {
 /// What the user asked for by annotation and did not get, and what could not be read of it.
 fn warnings_of_wishes(verdict: &Verdict<'_>) -> Vec<String> {
     let skips = verdict.skips.iter().filter(|skip| skip.is_warning());
-    let skips = skips.map(|skip| format!("container {:?} gets no {}: {skip} [{}]", skip.container, skip.subject, skip.rule.id()));
+    let skips = skips
+        .map(|skip| format!("container {:?} gets no {}: {skip} [{}]", skip.container, skip.subject, skip.rule.id()));
     verdict.notes.iter().cloned().chain(skips).collect()
 }
 
@@ -316,7 +320,11 @@ fn failure(phase: Phase, head: &Head<'_>, why: &str) -> Answer {
 
 fn invalid(phase: Phase, why: &str) -> Answer {
     let message = format!("this is no AdmissionReview of admission.k8s.io/v1: {why}");
-    Answer { status: 400, body: response::status_body(400, "BadRequest", &message), record: Record::invalid(phase, message) }
+    Answer {
+        status: 400,
+        body: response::status_body(400, "BadRequest", &message),
+        record: Record::invalid(phase, message),
+    }
 }
 
 impl Record {

@@ -60,8 +60,11 @@ impl<'a> Injected<'a> {
         for edit in edits {
             let container = workload.containers().find(|at| at.place() == edit.place).map_or("", |at| at.name());
             let (subject, value) = subject_and_value(&edit.change);
-            let record =
-                Record { value, source: edit.origin.basis.to_string().into(), policy: Cow::Borrowed(edit.origin.policy) };
+            let record = Record {
+                value,
+                source: edit.origin.basis.to_string().into(),
+                policy: Cow::Borrowed(edit.origin.policy),
+            };
             next.0.entry(Cow::Borrowed(container)).or_default().insert(subject, record);
         }
         next.0.retain(|_, records| !records.is_empty());

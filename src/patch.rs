@@ -5,11 +5,11 @@
 use std::fmt::Write as _;
 
 use crate::{
+    fitting::Pod,
     injected::INJECTED,
     object::{Amounts, Container},
     pointer,
     policy::{Basis, ProbeKind},
-    review::Pod,
     verdict::{Change, Check, Edit, PortReference, Source, Verdict},
     workload::Place,
 };
@@ -199,13 +199,16 @@ impl Writer<'_, '_> {
     }
 
     fn resize_policy(&mut self) {
-        let policies: Vec<String> = self.edits.iter().filter_map(|edit| match edit.change {
-            Change::RestartOnResize { basis } => Some(format!(
-                r#"{{"resourceName":"{}","restartPolicy":"RestartContainer"}}"#,
-                basis.resource()
-            )),
-            _ => None,
-        }).collect();
+        let policies: Vec<String> = self
+            .edits
+            .iter()
+            .filter_map(|edit| match edit.change {
+                Change::RestartOnResize { basis } => {
+                    Some(format!(r#"{{"resourceName":"{}","restartPolicy":"RestartContainer"}}"#, basis.resource()))
+                }
+                _ => None,
+            })
+            .collect();
         if !policies.is_empty() {
             self.add("/resizePolicy", format!("[{}]", policies.join(",")));
         }
@@ -311,7 +314,8 @@ impl ProbeKind {
 fn annotation(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Option<Operation> {
     let annotations = pod.workload.pod_metadata().annotations.as_ref();
     let record = pod.injected.rewritten(pod.workload, verdict.edits());
-    let present = annotations.map_or(0, |all| all.size() - all.get(INJECTED).map_or(0, |old| old.len() + INJECTED.len()));
+    let present =
+        annotations.map_or(0, |all| all.size() - all.get(INJECTED).map_or(0, |old| old.len() + INJECTED.len()));
     if present + INJECTED.len() + record.len() > MAX_ANNOTATIONS_BYTES {
         return None;
     }

@@ -5,13 +5,23 @@ use std::collections::BTreeMap;
 
 use crate::quantity::Quantity;
 
-//mod pattern;
-//mod schema;
-//mod select;
+mod exempt;
+mod labels;
+mod pattern;
+mod reader;
+mod schema;
+mod select;
+mod set;
+mod suggest;
+mod values;
 
-//pub use pattern::Pattern;
-//pub use schema::{DEFAULT_POLICY, Mistake, compile, json_schema};
-//pub use select::{Governed, InForce, Selector, Subject};
+pub use exempt::Exemption;
+pub use labels::{LabelLookup, LabelSelector, NAMESPACE_NAME_LABEL, Operator, Requirement};
+pub use pattern::{Pattern, PatternError};
+pub use reader::Mistake;
+pub use schema::{API_VERSION, DEFAULT_POLICY, KIND, compile, json_schema};
+pub use select::{Mismatch, Selector, Subject};
+pub use set::{DuplicateName, Governed, InForce, PolicySet};
 
 /// Labels of a namespace, a Pod or a template.
 pub type Labels = BTreeMap<String, String>;

@@ -152,7 +152,10 @@ pub enum Source<'a> {
     /// Downward API: a field of the Pod.
     FieldPath(&'a str),
     /// Live: `limits.cpu` or `limits.memory` over a divisor, computed by the kubelet at each container start.
-    Limit { basis: Basis, divisor: &'static str },
+    Limit {
+        basis: Basis,
+        divisor: &'static str,
+    },
     Literal(String),
 }
 
@@ -182,10 +185,19 @@ pub struct Origin<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum OriginBasis<'a> {
     FieldPath(&'a str),
-    Limit { basis: Basis, text: &'a str },
+    Limit {
+        basis: Basis,
+        text: &'a str,
+    },
     /// `spec.resources` of the Pod.
-    PodLimit { basis: Basis, text: &'a str },
-    Request { text: &'a str, factor: u64 },
+    PodLimit {
+        basis: Basis,
+        text: &'a str,
+    },
+    Request {
+        text: &'a str,
+        factor: u64,
+    },
     PolicyDefault,
     Port(PortReference<'a>),
 }
@@ -326,7 +338,9 @@ impl fmt::Display for Skip<'_> {
             SkipReason::EnvFrom if about.is_empty() => {
                 write!(formatter, "envFrom without a prefix may supply it, and would be shadowed")
             }
-            SkipReason::EnvFrom => write!(formatter, "envFrom with prefix {about} may supply it, and would be shadowed"),
+            SkipReason::EnvFrom => {
+                write!(formatter, "envFrom with prefix {about} may supply it, and would be shadowed")
+            }
             SkipReason::NoLimit => write!(formatter, "the container has no {about} limit to compute it from"),
             SkipReason::PodLimitShared => {
                 write!(formatter, "the Pod's own {about} limit is shared by several containers")
@@ -351,7 +365,9 @@ impl fmt::Display for Skip<'_> {
             SkipReason::NotAlone => write!(formatter, "the Pod has several regular containers: name one"),
             SkipReason::HostNetwork => write!(formatter, "the Pod is on the host's network"),
             SkipReason::StatefulSet => write!(formatter, "a StatefulSet's members may listen only once they lead"),
-            SkipReason::ServiceMesh => write!(formatter, "a service mesh's sidecar may refuse the kubelet's connection"),
+            SkipReason::ServiceMesh => {
+                write!(formatter, "a service mesh's sidecar may refuse the kubelet's connection")
+            }
             SkipReason::TooManyContainers => write!(formatter, "the Pod has more than {about} containers"),
         }
     }

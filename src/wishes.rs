@@ -52,7 +52,8 @@ impl<'a> Wishes<'a> {
         wishes.runtimes = reader.read(RUNTIMES, runtimes::find, &format!("a runtime: one of {}", runtimes::names()));
         wishes.opt_in = reader.read(OPT_IN, known_opt_in, "an opt-in variable of the catalogue");
         wishes.skip = reader.read(SKIP, known_skip, "a variable's name, an injecting rule's id or `all`");
-        wishes.probes = reader.read(PROBES, probe_wish, "one of http[:port], https[:port], tcp:port, grpc:number, none");
+        wishes.probes =
+            reader.read(PROBES, probe_wish, "one of http[:port], https[:port], tcp:port, grpc:number, none");
         wishes.processes = reader.read(PROCESSES, process_count, "a number from 1 to 10000");
         wishes
     }
@@ -126,7 +127,10 @@ fn known_opt_in(word: &str) -> Option<&str> {
 /// Variables of a policy's own are not known here: any name that could be a variable's is taken.
 fn known_skip(word: &str) -> Option<&str> {
     let variable = word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-    let rule = matches!(word, "all" | "pod-identity" | "runtime-sizing" | "probes" | "readinessProbe" | "livenessProbe" | "startupProbe");
+    let rule = matches!(
+        word,
+        "all" | "pod-identity" | "runtime-sizing" | "probes" | "readinessProbe" | "livenessProbe" | "startupProbe"
+    );
     (rule || variable).then_some(word)
 }
 

@@ -387,7 +387,10 @@ mod tests {
     fn every_kind_finds_its_template() {
         let rows = [
             (Kind::Pod, r#"{"metadata":{"name":"x"},"spec":{"containers":[{"name":"a"}]}}"#),
-            (Kind::Deployment, r#"{"metadata":{"name":"x"},"spec":{"template":{"spec":{"containers":[{"name":"a"}]}}}}"#),
+            (
+                Kind::Deployment,
+                r#"{"metadata":{"name":"x"},"spec":{"template":{"spec":{"containers":[{"name":"a"}]}}}}"#,
+            ),
             (
                 Kind::CronJob,
                 r#"{"metadata":{"name":"x"},"spec":{"jobTemplate":{"spec":{"template":{"spec":{"containers":[{"name":"a"}]}}}}}}"#,
@@ -403,7 +406,12 @@ mod tests {
 
     #[test]
     fn null_and_absent_are_empty_and_null_elements_keep_their_index() {
-        for json in ["{}", r#"{"spec":null,"metadata":null}"#, r#"{"spec":{"template":null}}"#, r#"{"spec":{"containers":null}}"#] {
+        for json in [
+            "{}",
+            r#"{"spec":null,"metadata":null}"#,
+            r#"{"spec":{"template":null}}"#,
+            r#"{"spec":{"containers":null}}"#,
+        ] {
             for kind in Kind::ALL {
                 assert_eq!(Workload::decode(kind, json).expect(json).container_count(), 0, "{kind:?} {json}");
             }
@@ -428,7 +436,9 @@ mod tests {
 
     #[test]
     fn bounds_hold() {
-        let pod = |list: &str, element: &str, count| format!(r#"{{"spec":{{"{list}":[{}]}}}}"#, vec![element; count].join(","));
+        let pod = |list: &str, element: &str, count| {
+            format!(r#"{{"spec":{{"{list}":[{}]}}}}"#, vec![element; count].join(","))
+        };
         let rows = [
             ("containers", "{}", object::MAX_CONTAINERS, true),
             ("containers", "{}", object::MAX_CONTAINERS + 1, false),

@@ -207,7 +207,10 @@ pub fn audit_annotations(verdict: &Verdict<'_>) -> Vec<(&'static str, String)> {
     let findings = verdict.findings.iter().filter(|finding| finding.mode >= Mode::Audit);
     let findings = findings.map(|f| format!("{}:{}/{}", f.mode.as_str(), f.rule.id(), f.container.unwrap_or_default()));
     let exempted = verdict.exempted.iter().map(|e| format!("{}/{} by {}", e.rule.id(), e.container, e.policy));
-    [("findings", join(findings)), ("exempted", join(exempted))].into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    [("findings", join(findings)), ("exempted", join(exempted))]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
 }
 
 fn join(words: impl Iterator<Item = String>) -> String {

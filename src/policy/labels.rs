@@ -1,6 +1,7 @@
 //! Label selectors as in the API: over a namespace's labels, a Pod's or a template's.
 
 use super::Labels;
+use crate::object::Pairs;
 
 /// The label that every namespace has, with its name: known without asking the cluster.
 pub const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -13,6 +14,12 @@ pub trait LabelLookup {
 impl LabelLookup for Labels {
     fn label(&self, key: &str) -> Option<&str> {
         self.get(key).map(String::as_str)
+    }
+}
+
+impl LabelLookup for Pairs<'_> {
+    fn label(&self, key: &str) -> Option<&str> {
+        self.get(key)
     }
 }
 

@@ -10,9 +10,9 @@
 use std::borrow::Cow;
 
 use crate::{
+    fitting::{Fitting, Report, spared},
     image::{Image, ImageError},
     policy::{Governed, ImageTag, Mode},
-    review::{Fitting, Report, spared},
     rules::Rule,
     verdict::{Field, Finding, Verdict},
     workload::{Place, Workload},
@@ -83,7 +83,10 @@ fn check(settings: &ImageTag, text: &str) -> Result<(), Problem> {
         return Ok(());
     }
     let words = if image.tag.is_none() {
-        format!("uses the image {}, which has no tag, so \"latest\" is implied; write a fixed tag or a digest", shown(text))
+        format!(
+            "uses the image {}, which has no tag, so \"latest\" is implied; write a fixed tag or a digest",
+            shown(text)
+        )
     } else {
         format!("uses the image {}, whose tag {tag:?} is not fixed; write a fixed tag or a digest", shown(text))
     };

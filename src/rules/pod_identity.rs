@@ -9,8 +9,8 @@
 use std::borrow::Cow;
 
 use crate::{
+    fitting::{Fitting, Report, Standing},
     policy::{EnvFrom, Governed, Mode, PodIdentity},
-    review::{Fitting, Report, Standing},
     rules::Rule,
     verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, Signal, SkipReason, Source, Verdict},
     wishes,
@@ -53,7 +53,7 @@ fn why_not<'a>(settings: &PodIdentity, name: &str, fitting: &Fitting<'a>) -> Opt
         return Some((SkipReason::Annotation, wishes::SKIP.into()));
     }
     if !fitting.pod.is_small_enough() {
-        return Some((SkipReason::TooManyContainers, crate::review::MAX_INJECTED_CONTAINERS.to_string().into()));
+        return Some((SkipReason::TooManyContainers, crate::fitting::MAX_INJECTED_CONTAINERS.to_string().into()));
     }
     let prefix = (settings.env_from == EnvFrom::Skip).then(|| fitting.env_from_for(name)).flatten();
     prefix.map(|prefix| (SkipReason::EnvFrom, prefix.into()))

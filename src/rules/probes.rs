@@ -12,9 +12,9 @@
 use std::borrow::Cow;
 
 use crate::{
+    fitting::{Fitting, Report},
     object::Port,
     policy::{Governed, Mode, ProbeKind, Probes},
-    review::{Fitting, Report},
     rules::Rule,
     verdict::{Change, Check, Edit, Field, Finding, Origin, OriginBasis, PortReference, Signal, SkipReason, Verdict},
     wishes::{self, ProbeWish},
@@ -122,9 +122,7 @@ fn as_wished<'a>(
             };
             (PlanCheck::Http { settings, port, https }, http_kinds(settings))
         }
-        ProbeWish::Tcp { port } => {
-            (PlanCheck::Other(Check::Tcp { port: port_named(port, fitting)? }), READINESS)
-        }
+        ProbeWish::Tcp { port } => (PlanCheck::Other(Check::Tcp { port: port_named(port, fitting)? }), READINESS),
         ProbeWish::Grpc { port } => (PlanCheck::Other(Check::Grpc { port }), ALL_KINDS),
     };
     Ok(Some(Plan { check, signal: Signal::Annotation, kinds }))
@@ -206,7 +204,8 @@ impl<'a> PlanCheck<'a> {
     fn of(&self, kind: ProbeKind) -> Check<'a> {
         match self {
             Self::Http { settings, port, https } => {
-                let path = if kind == ProbeKind::Readiness { &settings.readiness_path } else { &settings.liveness_path };
+                let path =
+                    if kind == ProbeKind::Readiness { &settings.readiness_path } else { &settings.liveness_path };
                 Check::Http { path, port: *port, https: *https }
             }
             Self::Other(check) => check.clone(),
@@ -246,7 +245,11 @@ fn follows_convention(settings: &Probes, port: &Port<'_>) -> bool {
 fn reference<'a>(port: &'a Port<'a>) -> Option<PortReference<'a>> {
     match &port.name {
         Some(name) if !name.as_str().is_empty() => Some(PortReference::Name(name.as_str())),
-        _ => port.container_port.and_then(|number| u16::try_from(number).ok()).filter(|n| *n > 0).map(PortReference::Number),
+        _ => port
+            .container_port
+            .and_then(|number| u16::try_from(number).ok())
+            .filter(|n| *n > 0)
+            .map(PortReference::Number),
     }
 }
 
@@ -263,7 +266,8 @@ fn port_named<'a>(word: &'a str, fitting: &Fitting<'a>) -> Result<PortReference<
 fn only_http_port<'a>(settings: &Probes, https: bool, fitting: &Fitting<'a>) -> Result<PortReference<'a>, Reason> {
     let scheme = if https { "https" } else { "http" };
     let called = |port: &Port<'_>| port.name.as_ref().is_some_and(|name| name.as_str() == scheme);
-    let candidates = |wanted: &dyn Fn(&Port<'_>) -> bool| tcp_ports(fitting).filter(|port| wanted(port)).collect::<Vec<_>>();
+    let candidates =
+        |wanted: &dyn Fn(&Port<'_>) -> bool| tcp_ports(fitting).filter(|port| wanted(port)).collect::<Vec<_>>();
     let one = [candidates(&|_| true), candidates(&called), candidates(&|port| follows_convention(settings, port))];
     if one[0].is_empty() {
         return Err((SkipReason::NoPort, ""));

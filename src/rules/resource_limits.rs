@@ -10,8 +10,8 @@
 use std::borrow::Cow;
 
 use crate::{
+    fitting::{Amount, Fitting, Report},
     policy::{Basis, DefaultLimit, Governed, Mode, ResourceLimits},
-    review::{Amount, Fitting, Report},
     rules::Rule,
     verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, Signal, SkipReason, Verdict},
     workload::ContainerKind,
@@ -28,8 +28,8 @@ pub fn judge<'a>(governed: &Governed<'a, ResourceLimits>, fitting: &mut Fitting<
         (Basis::Memory, settings.require_memory, &settings.memory_default),
     ];
     for (basis, required, default) in resources {
-        let satisfied = fitting.own_limit(basis).is_some()
-            || (settings.pod_level_accepted && fitting.pod_limit(basis).is_some());
+        let satisfied =
+            fitting.own_limit(basis).is_some() || (settings.pod_level_accepted && fitting.pod_limit(basis).is_some());
         if !satisfied {
             missing(basis, required, default.as_ref(), fitting, &mut report);
         }
@@ -57,11 +57,7 @@ fn missing<'a>(
         finding.edits.push(Edit {
             place: fitting.at.place(),
             change: Change::Limit { basis, default, with_request: request(fitting, basis).is_none() },
-            origin: Origin {
-                policy: &report.policy.name,
-                basis: OriginBasis::PolicyDefault,
-                signal: Signal::Policy,
-            },
+            origin: Origin { policy: &report.policy.name, basis: OriginBasis::PolicyDefault, signal: Signal::Policy },
         });
         report.push(finding);
         fitting.repair_limit(basis, default);
@@ -73,7 +69,7 @@ fn missing<'a>(
 
 /// Not where the API would refuse the result: a limit below the container's own request or above the Pod's own limit; and
 /// not over a text that we cannot read.
-fn may_repair<'a>(basis: Basis, default: &DefaultLimit, fitting: &Fitting<'a>, report: &mut Report<'_, 'a>) -> bool {
+fn may_repair<'a>(basis: Basis, default: &'a DefaultLimit, fitting: &Fitting<'a>, report: &mut Report<'_, 'a>) -> bool {
     let subject = || Cow::Owned(format!("limits.{}", basis.resource()));
     if let Some(text) = request(fitting, basis).filter(|(quantity, _)| quantity.is_none_or(|q| q > default.limit)) {
         report.skip(fitting, subject(), SkipReason::LimitBelowRequest, Cow::Borrowed(text.1), false);

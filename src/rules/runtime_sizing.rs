@@ -10,8 +10,8 @@
 use std::borrow::Cow;
 
 use crate::{
+    fitting::{Fitting, Report, Standing},
     policy::{Basis, EnvFrom, Governed, Mode, PlatformVariable, Rounding, RuntimeSizing},
-    review::{Fitting, Report, Standing},
     rules::Rule,
     runtimes::{self, Formula, MEMORY_HELPER, NotSized, Runtime, Sized, Tier, Variable},
     verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, Signal, SkipReason, Source, Verdict},
@@ -169,7 +169,7 @@ fn not_wanted<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &Fitti
         return Err((SkipReason::Policy, Cow::Borrowed("")));
     }
     if !fitting.pod.is_small_enough() {
-        return Err((SkipReason::TooManyContainers, Cow::Owned(crate::review::MAX_INJECTED_CONTAINERS.to_string())));
+        return Err((SkipReason::TooManyContainers, Cow::Owned(crate::fitting::MAX_INJECTED_CONTAINERS.to_string())));
     }
     Ok(())
 }
@@ -224,9 +224,11 @@ fn restart_on_resize<'a>(first: usize, fitting: &Fitting<'a>, report: &mut Repor
         return;
     }
     let injected = |basis: Basis| {
-        report.verdict.findings[first..].iter().flat_map(|finding| &finding.edits).any(|edit| match &edit.origin.basis {
-            OriginBasis::Limit { basis: of, .. } | OriginBasis::PodLimit { basis: of, .. } => *of == basis,
-            _ => false,
+        report.verdict.findings[first..].iter().flat_map(|finding| &finding.edits).any(|edit| {
+            match &edit.origin.basis {
+                OriginBasis::Limit { basis: of, .. } | OriginBasis::PodLimit { basis: of, .. } => *of == basis,
+                _ => false,
+            }
         })
     };
     for basis in [Basis::Cpu, Basis::Memory].into_iter().filter(|basis| injected(*basis)).collect::<Vec<_>>() {

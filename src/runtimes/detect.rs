@@ -83,12 +83,16 @@ fn by_command<'a>(container: &'a Container<'_>) -> Option<(&'static Runtime, Sig
         first
     };
     let program = file_name(program);
-    ALL.into_iter().find(|runtime| runtime.signs.commands.contains(&program)).map(|found| (found, Signal::Command(program)))
+    ALL.into_iter()
+        .find(|runtime| runtime.signs.commands.contains(&program))
+        .map(|found| (found, Signal::Command(program)))
 }
 
 /// The first program of a shell script: assignments and `exec` before it are passed over.
 fn program_of_script(script: &str) -> Option<&str> {
-    script.split_whitespace().find(|word| !word.contains('=') && !matches!(*word, "exec" | "set" | "-e" | "-x" | "-ex" | "&&"))
+    script
+        .split_whitespace()
+        .find(|word| !word.contains('=') && !matches!(*word, "exec" | "set" | "-e" | "-x" | "-ex" | "&&"))
 }
 
 fn file_name(path: &str) -> &str {

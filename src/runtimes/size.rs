@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::MEMORY_HELPER;
 use crate::{
+    fitting::{Amount, Fitting, Standing},
     policy::{Basis, CpuFrom, PlatformVariable, Rounding, RuntimeSizing},
-    review::{Amount, Fitting, Standing},
     verdict::{OriginBasis, SkipReason, Source},
 };
 
@@ -41,11 +41,8 @@ pub fn workers<'a>(
         return Err((SkipReason::AboveCap, Cow::Owned(count.to_string())));
     }
     let is_live = !settings.literal_only && rounding == Rounding::Up && cpu.is_own_limit && cpu.cores_up() >= minimum;
-    let source = if is_live {
-        Source::Limit { basis: Basis::Cpu, divisor: "1" }
-    } else {
-        Source::Literal(count.to_string())
-    };
+    let source =
+        if is_live { Source::Limit { basis: Basis::Cpu, divisor: "1" } } else { Source::Literal(count.to_string()) };
     Ok(Sized { source, origin: cpu.origin, needs_helper: false })
 }
 
@@ -208,7 +205,9 @@ fn memory_backed_volumes(fitting: &Fitting<'_>) -> Option<u64> {
 
 fn text_of<'a>(origin: &OriginBasis<'a>) -> &'a str {
     match origin {
-        OriginBasis::Limit { text, .. } | OriginBasis::PodLimit { text, .. } | OriginBasis::Request { text, .. } => text,
+        OriginBasis::Limit { text, .. } | OriginBasis::PodLimit { text, .. } | OriginBasis::Request { text, .. } => {
+            text
+        }
         _ => "",
     }
 }
