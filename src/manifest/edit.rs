@@ -810,7 +810,11 @@ mod tests {
             ("a whole document of one empty map", &[("add", "/a", "1")], "\n-{}\n+{\"a\": 1}\n"),
             (
                 "quotes where a text would be read as something else",
-                &[("add", "/x", r#"{"a":"yes","b":"0644","c":"a: b","true":"1e3","d":"- x","e":"","f":"500m","g":"y"}"#)],
+                &[(
+                    "add",
+                    "/x",
+                    r#"{"a":"yes","b":"0644","c":"a: b","true":"1e3","d":"- x","e":"","f":"500m","g":"y"}"#,
+                )],
                 "
  a: 1
 +x:
@@ -880,7 +884,8 @@ mod tests {
     #[test]
     fn each_document_has_its_own_patch() {
         let input = "# one\na: 1\n---\n# empty\n---\nb: [\n--- # three\n  c: 1\n  d: 2\n# four\n---\ne: 1\n";
-        let expected = "# one\na: 1\nx: 1\n---\n# empty\n---\nb: [\n--- # three\n  c: 1\n  d: 2\n  x: 1\n# four\n---\ne: 1\n";
+        let expected =
+            "# one\na: 1\nx: 1\n---\n# empty\n---\nb: [\n--- # three\n  c: 1\n  d: 2\n  x: 1\n# four\n---\ne: 1\n";
         let edits = operations(&[("add", "/x", "1")]);
         let fixed = apply(input, &[edits.clone(), vec![], edits]);
         assert_eq!(fixed, Ok(Fixed { text: expected.to_owned(), reemitted: vec![] }));

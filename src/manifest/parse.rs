@@ -169,12 +169,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn map(
-        &mut self,
-        style: StructureStyle,
-        start: &granit_parser::Span,
-        depth: usize,
-    ) -> Result<Node, SyntaxError> {
+    fn map(&mut self, style: StructureStyle, start: &granit_parser::Span, depth: usize) -> Result<Node, SyntaxError> {
         let mut span = span_of(start);
         let (mut entries, mut merged) = (Vec::new(), Vec::new());
         let mut last = None;

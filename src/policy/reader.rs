@@ -57,9 +57,7 @@ impl<'r> Fields<'r> {
     /// As `optional`, but its absence is a mistake.
     pub(super) fn required<S: Shape>(&mut self, key: &'static str, about: &str, shape: &S) -> Option<S::Value> {
         self.record(key, about, shape, None);
-        if let Some(recorded) = &mut self.recorded {
-            recorded.required.push(key);
-        }
+        self.mark_required(key);
         if !self.has(&[key]) {
             self.refuse(&[key], "is required");
         }
@@ -79,6 +77,13 @@ impl<'r> Fields<'r> {
         let path = join(self.path, key);
         let read = self.read(key, &shape);
         read.unwrap_or_else(|| (shape.0)(&mut Fields::new(&[], self.at, &path, self.mistakes)))
+    }
+
+    /// Says in the schema that a key is required; whoever reads it says so of a text.
+    pub(super) fn mark_required(&mut self, key: &'static str) {
+        if let Some(recorded) = &mut self.recorded {
+            recorded.required.push(key);
+        }
     }
 
     /// A key that others own: accepted, never looked at.

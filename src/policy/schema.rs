@@ -90,6 +90,7 @@ pub fn json_schema() -> Json {
 
 fn policy(fields: &mut Fields<'_>) -> Policy {
     envelope(fields);
+    fields.mark_required("metadata");
     let name = fields.object("metadata", "Only the name is read.", metadata);
     fields.ignored("status", "Written by podfit in a cluster; never read.");
     let spec = fields.object("spec", "A rule that is absent here is not ruled by this policy.", spec);
@@ -431,6 +432,7 @@ fn exemption(fields: &mut Fields<'_>) -> Exemption {
     if fields.has(&["rules"]) && !fields.has_elements("rules") {
         fields.refuse(&["rules"], "must name at least one rule");
     }
+    fields.mark_required("match");
     let (namespaces, pod_selector, containers, images) =
         fields.object("match", "What is exempt: all fields must hold, at least one.", exempt);
     Exemption { reason, expires, rules, namespaces, pod_selector, containers, images }
@@ -466,3 +468,6 @@ fn constant(expected: &'static str) -> Scalar<impl Fn(&str) -> Result<(), String
     };
     Scalar::new(parse).with("const", expected)
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,6 +121,10 @@ pub(super) fn default_request(basis: Basis, text: &str) -> Result<(String, Quant
     let example = if basis == Basis::Cpu { "500m" } else { "256Mi" };
     let quantity = Quantity::parse(text)
         .map_err(|error| format!("must be a quantity such as {example}, not `{}`: {error}", shorten(text)))?;
+    // The API server reads `Mi` as zero; nobody means it.
+    if !text.contains(|character: char| character.is_ascii_digit()) {
+        return Err(format!("must be a quantity such as {example}, not `{}`: there is no digit in it", shorten(text)));
+    }
     if quantity < Quantity::default() {
         return Err(format!("must not be below 0, not `{text}`"));
     }
