@@ -39,7 +39,6 @@ pub(super) struct Fields<'r> {
 struct Recorded {
     properties: Map<String, Json>,
     required: Vec<&'static str>,
-    is_open: bool,
 }
 
 impl<'r> Fields<'r> {
@@ -116,9 +115,6 @@ impl<'r> Fields<'r> {
     /// Other keys belong to others: accepted, never looked at.
     pub(super) fn ignore_others(&mut self) {
         self.is_open = true;
-        if let Some(recorded) = &mut self.recorded {
-            recorded.is_open = true;
-        }
     }
 
     /// Refuses the keys that nobody has named.
@@ -185,7 +181,8 @@ pub(super) fn record<T>(read: impl Fn(&mut Fields<'_>) -> T) -> Map<String, Json
     let mut fields = Fields::new(&[], Span::default(), "", &mut unheard);
     fields.recorded = Some(Recorded::default());
     read(&mut fields);
-    let Recorded { properties, required, is_open } = fields.recorded.unwrap_or_default();
+    let is_open = fields.is_open;
+    let Recorded { properties, required } = fields.recorded.unwrap_or_default();
     let mut schema = Map::new();
     schema.insert("type".to_owned(), Json::from("object"));
     if !required.is_empty() {

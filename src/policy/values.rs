@@ -147,8 +147,8 @@ pub(super) fn runtime(text: &str) -> Result<String, String> {
 }
 
 /// A variable of the catalogue, or one of `own`.
-pub(super) fn variable(text: &str, own: &[String]) -> Result<String, String> {
-    if own.iter().any(|name| name == text) {
+pub(super) fn variable(text: &str, own: &[&str]) -> Result<String, String> {
+    if own.contains(&text) {
         return Ok(text.to_owned());
     }
     known(text, "a variable that podfit knows", known_variables())

@@ -630,6 +630,16 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "variables that are none",
+        "{runtimeSizing: {variables: [7, {from: cpu}, {from: cpu}, {name: A, from: cpu}, {name: A, from: cpu}]}}",
+        &[
+            "5:32 spec.runtimeSizing.variables[0]: must be a map, not 7",
+            "5:36 spec.runtimeSizing.variables[1].name: is required",
+            "5:49 spec.runtimeSizing.variables[2].name: is required",
+            "5:83 spec.runtimeSizing.variables[4]: `A` is in the list already",
+        ],
+    ),
+    (
         "probes",
         "{probes: {httpPorts: [0, 80-, 1.5], http: {readinessPath: readyz, path: /x}, require: [ready]}}",
         &[
