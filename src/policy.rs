@@ -64,6 +64,7 @@ pub struct Policy {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own in the policy")]
 pub struct ResourceLimits {
     pub mode: Mode,
     pub require_cpu: bool,
@@ -125,7 +126,7 @@ pub struct RuntimeSizing {
     /// Percent of memory left to what the runtime does not manage: 0 to 99.
     pub headroom_percent: u64,
     pub env_from: EnvFrom,
-    /// `resizePolicy: Restart`: add RestartContainer for resources with injected values.
+    /// `resizePolicy: Restart`: add `RestartContainer` for resources with injected values.
     pub restart_on_resize: bool,
     pub variables: Vec<PlatformVariable>,
 }

@@ -121,6 +121,10 @@ pub(super) fn default_request(basis: Basis, text: &str) -> Result<(String, Quant
     let example = if basis == Basis::Cpu { "500m" } else { "256Mi" };
     let quantity = Quantity::parse(text)
         .map_err(|error| format!("must be a quantity such as {example}, not `{}`: {error}", shorten(text)))?;
+    // The API server reads `Mi` as zero; nobody means it.
+    if !text.contains(|character: char| character.is_ascii_digit()) {
+        return Err(format!("must be a quantity such as {example}, not `{}`: there is no digit in it", shorten(text)));
+    }
     if quantity < Quantity::default() {
         return Err(format!("must not be below 0, not `{text}`"));
     }
@@ -143,8 +147,8 @@ pub(super) fn runtime(text: &str) -> Result<String, String> {
 }
 
 /// A variable of the catalogue, or one of `own`.
-pub(super) fn variable(text: &str, own: &[String]) -> Result<String, String> {
-    if own.iter().any(|name| name == text) {
+pub(super) fn variable(text: &str, own: &[&str]) -> Result<String, String> {
+    if own.contains(&text) {
         return Ok(text.to_owned());
     }
     known(text, "a variable that podfit knows", known_variables())
