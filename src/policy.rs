@@ -23,6 +23,8 @@ pub use schema::{API_VERSION, DEFAULT_POLICY, KIND, compile, json_schema};
 pub use select::{Mismatch, Selector, Subject};
 pub use set::{DuplicateName, Governed, InForce, PolicySet};
 
+pub use crate::runtimes::{Basis, Rounding};
+
 /// Labels of a namespace, a Pod or a template.
 pub type Labels = BTreeMap<String, String>;
 
@@ -150,19 +152,6 @@ pub struct PlatformVariable {
     pub max: Option<u64>,
     /// With exactly one `{}` for the number.
     pub format: String,
-}
-
-/// What a variable's value is computed from: CPU in cores, memory in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Basis {
-    Cpu,
-    Memory,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rounding {
-    Up,
-    Down,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -7,16 +7,6 @@ use jiff::civil::Date;
 use super::{Basis, Pattern, reader::shorten, suggest::closest};
 use crate::{quantity::Quantity, rules::Rule};
 
-/// The runtimes of the catalogue.
-pub(super) fn known_runtimes() -> &'static [&'static str] {
-    &["go", "rust"]
-}
-
-/// The variables of the catalogue.
-pub(super) fn known_variables() -> &'static [&'static str] {
-    &["GOMAXPROCS", "GOMEMLIMIT", "TOKIO_WORKER_THREADS", "RAYON_NUM_THREADS"]
-}
-
 /// A factor as an exact fraction: `1.5` is 15 over 10. Never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Factor(pub(super) u64, pub(super) u64);
