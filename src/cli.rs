@@ -1,0 +1,4 @@
+//! Stand-in for the command line: `serve` and `certs`.
+
+pub mod certs;
+pub mod serve;
