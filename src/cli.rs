@@ -58,7 +58,9 @@ enum Command {
     Policy(policy::Policy),
     Certs(certs::Certs),
     /// Prints the completions of a shell
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Runs the program with its arguments; answers are on standard output, troubles on standard error.
@@ -116,9 +118,9 @@ fn command_of(name: &'static str) -> clap::Command {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    })
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
 /// Colour on a terminal only, and not where NO_COLOR says otherwise (no-color.org).

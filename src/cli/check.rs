@@ -71,7 +71,10 @@ fn expired_exemptions(bench: &Bench) -> Vec<String> {
     expired
         .map(|(policy, exemption)| {
             let day = exemption.expires.map(|day| day.to_string()).unwrap_or_default();
-            format!("policy {}: the exemption {:?} has expired on {day} and exempts nothing", policy.name, exemption.reason)
+            format!(
+                "policy {}: the exemption {:?} has expired on {day} and exempts nothing",
+                policy.name, exemption.reason
+            )
         })
         .collect()
 }

@@ -53,7 +53,8 @@ struct Row {
 fn page(bench: &Bench, judged: &Judged<'_>) -> String {
     let namespace = judged.name.namespace.as_deref().unwrap_or_default();
     let line = judged.document.locate(&format!("{}/kind", judged.pointer_prefix)).start.line;
-    let mut page = format!("{} {namespace}/{}  ({}:{line})\n", judged.name.kind, judged.name.name, judged.manifest.name);
+    let mut page =
+        format!("{} {namespace}/{}  ({}:{line})\n", judged.name.kind, judged.name.name, judged.manifest.name);
     page.push_str(&governors(&bench.policies, judged));
     for at in judged.pod.workload.containers() {
         page.push_str(&format!("  {} {}\n", at.kind.as_str(), at.name()));
@@ -88,7 +89,11 @@ fn governors(policies: &PolicySet, judged: &Judged<'_>) -> String {
     }
     for policy in policies.policies() {
         if let Some(mismatch) = policy.selector.mismatch(&subject) {
-            rows.push(Row { subject: format!("policy {}", policy.name), value: "no match".to_owned(), why: mismatch.to_string() });
+            rows.push(Row {
+                subject: format!("policy {}", policy.name),
+                value: "no match".to_owned(),
+                why: mismatch.to_string(),
+            });
         }
     }
     table(&rows)
@@ -126,7 +131,9 @@ fn row_of_edit(edit: &Edit<'_>) -> Row {
         Change::Variable { name, source, .. } => (name.clone().into_owned(), source.to_string()),
         Change::Probe { kind, check } => (kind.field().to_owned(), check.to_string()),
         Change::Limit { basis, default, .. } => (format!("limits.{}", basis.resource()), default.limit_text.clone()),
-        Change::RestartOnResize { basis } => (format!("resizePolicy.{}", basis.resource()), "RestartContainer".to_owned()),
+        Change::RestartOnResize { basis } => {
+            (format!("resizePolicy.{}", basis.resource()), "RestartContainer".to_owned())
+        }
     };
     let origin = &edit.origin;
     let from = match &origin.basis {

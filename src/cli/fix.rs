@@ -59,7 +59,11 @@ impl Fix {
             let fixed = match fixed(manifest, patches) {
                 Ok(fixed) => fixed,
                 Err(error) => {
-                    rest.errors.push(ReportedError { file: manifest.name.clone(), place: None, message: error.to_string() });
+                    rest.errors.push(ReportedError {
+                        file: manifest.name.clone(),
+                        place: None,
+                        message: error.to_string(),
+                    });
                     continue;
                 }
             };
@@ -102,7 +106,8 @@ fn refusals(judged: &Judged<'_>) -> Vec<String> {
 
 /// The text with its patches applied; says which documents had to be written anew.
 fn fixed(manifest: &Manifest, mut patches: Patches) -> anyhow::Result<String> {
-    let patches: Vec<_> = (0..manifest.documents.len()).map(|index| patches.remove(&index).unwrap_or_default()).collect();
+    let patches: Vec<_> =
+        (0..manifest.documents.len()).map(|index| patches.remove(&index).unwrap_or_default()).collect();
     if patches.iter().all(Vec::is_empty) {
         return Ok(manifest.text.clone());
     }

@@ -107,7 +107,8 @@ impl JudgeArguments {
 
 /// Labels of the Namespace documents among the input, by name.
 fn namespaces(inputs: &Inputs) -> BTreeMap<String, Labels> {
-    let documents = inputs.manifests.iter().flat_map(|manifest| &manifest.documents).filter_map(|read| read.as_ref().ok());
+    let documents =
+        inputs.manifests.iter().flat_map(|manifest| &manifest.documents).filter_map(|read| read.as_ref().ok());
     let objects = documents.flat_map(|document| document.objects());
     let namespaces = objects.filter(|object| text(object.node, "kind") == Some("Namespace"));
     namespaces
@@ -172,7 +173,9 @@ impl Bench {
                     let judged = (manifest, index, document, &object);
                     self.workload(judged, api_version, &workload, rest, tell);
                 }
-                Err(error) => rest.fail(manifest, place, format!("this {kind} cannot be read: {}", without_place(&error))),
+                Err(error) => {
+                    rest.fail(manifest, place, format!("this {kind} cannot be read: {}", without_place(&error)))
+                }
             }
         }
     }

@@ -8,9 +8,9 @@ use super::{
     PodIdentity, Policy, ProbeKind, Probes, ResourceLimits, Rounding, RuntimeSizing, Selector,
     labels::{Operator, Requirement},
     reader::{Fields, Flag, Integer, List, MapOf, Mistake, Object, Scalar, Shape, Words, record, shorten},
-    values::{self, Factor, known_runtimes},
+    values::{self, Factor},
 };
-use crate::{node::Node, quantity::Quantity, rules::Rule};
+use crate::{node::Node, quantity::Quantity, rules::Rule, runtimes};
 
 /// The embedded default policy, as people read it.
 pub const DEFAULT_POLICY: &str = include_str!("default.yaml");
@@ -305,7 +305,7 @@ fn runtime_sizing(fields: &mut Fields<'_>) -> RuntimeSizing {
     let own: Vec<&str> = own_variable_names(fields).into_iter().map(|(_, name)| name).collect();
     let known_variables = List::set(Scalar::new(|text: &str| values::variable(text, &[])));
     let known_or_own = List::set(Scalar::new(|text: &str| values::variable(text, &own)));
-    let runtimes = List::set(Scalar::new(values::runtime).with("enum", known_runtimes()));
+    let runtimes = List::set(Scalar::new(values::runtime).with("enum", runtimes::ALL.map(|runtime| runtime.name)));
     RuntimeSizing {
         mode: fields.or("mode", "What an untold runtime leads to.", &INJECTING_MODES, Mode::Inject),
         runtimes: fields.or(

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use jiff::civil::Date;
 
 use super::{Basis, Pattern, reader::shorten, suggest::closest};
-use crate::{quantity::Quantity, rules::Rule};
+use crate::{quantity::Quantity, rules::Rule, runtimes};
 
 /// A factor as an exact fraction: `1.5` is 15 over 10. Never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +133,7 @@ pub(super) fn rule(text: &str) -> Result<Rule, String> {
 }
 
 pub(super) fn runtime(text: &str) -> Result<String, String> {
-    known(text, "a runtime", known_runtimes())
+    known(text, "a runtime", &runtimes::ALL.map(|runtime| runtime.name))
 }
 
 /// A variable of the catalogue, or one of `own`.
@@ -141,7 +141,8 @@ pub(super) fn variable(text: &str, own: &[&str]) -> Result<String, String> {
     if own.contains(&text) {
         return Ok(text.to_owned());
     }
-    known(text, "a variable that podfit knows", known_variables())
+    let names: Vec<_> = runtimes::variables().map(|variable| variable.name).collect();
+    known(text, "a variable that podfit knows", &names)
 }
 
 /// A label's key: `name` or `prefix/name`.

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use crate::{
     fitting::{Fitting, Report, Standing},
-    policy::{Basis, EnvFrom, Governed, Mode, PlatformVariable, Rounding, RuntimeSizing},
+    policy::{Basis, EnvFrom, Governed, Mode, PlatformVariable, RuntimeSizing},
     rules::Rule,
     runtimes::{self, Formula, MEMORY_HELPER, Runtime, Signal, Tier, Variable},
     verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, SkipReason, Source, Verdict},

@@ -127,7 +127,10 @@ fn file_name(path: &str) -> &str {
 }
 
 /// Variables of the user's: our own injections tell nothing new on a second call.
-fn by_variables<'a>(container: &'a Container<'_>, is_ours: &dyn Fn(&str) -> bool) -> Vec<(&'static Runtime, Signal<'a>)> {
+fn by_variables<'a>(
+    container: &'a Container<'_>,
+    is_ours: &dyn Fn(&str) -> bool,
+) -> Vec<(&'static Runtime, Signal<'a>)> {
     let names = || {
         let names = container.env.iter().flat_map(|env| env.iter()).map(|variable| variable.name.as_str());
         names.filter(|name| !is_ours(name))

@@ -38,7 +38,8 @@ pub(super) struct Policies {
 impl Policies {
     pub(super) fn load(path: Option<PathBuf>) -> Result<Self, StartError> {
         let Some(path) = path else {
-            return Ok(Self { current: Arc::new(ArcSwap::from_pointee(file::embedded())), source: None });
+            let embedded = file::load_default().map_err(|error| StartError::Policy(ReloadError::Policy(error)))?;
+            return Ok(Self { current: Arc::new(ArcSwap::from_pointee(embedded)), source: None });
         };
         let source = Source { path };
         let texts = source.read().map_err(|error| StartError::Policy(ReloadError::Policy(error)))?;
