@@ -1,7 +1,7 @@
 //! The webhook server: from socket to body bytes and back. The judging itself is `admission::answer`, a synchronous
 //! function; here are limits, certificates, reloads, metrics, logs and the drain. `cli/serve.rs` calls it.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_rustls::TlsAcceptor;
@@ -39,17 +39,19 @@ pub struct Listeners {
 /// Why the server does not start. Each names the setting.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("policy: {0}")]
-    Policy(#[source] ReloadError),
-    #[error("server certificate: {0}")]
-    Certificate(#[source] ReloadError),
-    #[error("--client-ca (PODFIT_CLIENT_CA) {path}: {source}")]
-    ClientCa { path: String, source: CertificateError },
-    #[error("--ca-out (PODFIT_CA_OUT) {path}: {source}")]
-    CaOut { path: String, source: std::io::Error },
-    #[error("listening: {0}")]
-    Listen(#[from] std::io::Error),
-    #[error("TLS: {0}")]
+    #[error("--policy (PODFIT_POLICY) {}", path.display())]
+    Policy { path: PathBuf, source: ReloadError },
+    #[error("--tls-cert (PODFIT_TLS_CERT) {} with --tls-key (PODFIT_TLS_KEY) {}", certificate.display(), key.display())]
+    Files { certificate: PathBuf, key: PathBuf, source: CertificateError },
+    #[error("throw-away certificate")]
+    ThrowAway(#[source] CertificateError),
+    #[error("--client-ca (PODFIT_CLIENT_CA) {}", path.display())]
+    ClientCa { path: PathBuf, source: CertificateError },
+    #[error("--ca-out (PODFIT_CA_OUT) {}", path.display())]
+    CaOut { path: PathBuf, source: io::Error },
+    #[error("address of a listener")]
+    Listen(#[from] io::Error),
+    #[error("TLS")]
     Tls(#[from] rustls::Error),
 }
 
@@ -65,7 +67,7 @@ pub async fn run(
     lost_lines: log::LostLines,
     shutdown: impl Future<Output = Duration>,
 ) -> Result<(), StartError> {
-    let metrics = Arc::new(Metrics::new(lost_lines));
+    let metrics = Arc::new(Metrics::new(&lost_lines));
     let certificate = certificate::load(&settings.certificate)?;
     let tls = certificate::tls(&certificate.resolver, settings.client_ca.as_deref())?;
     let policies = reload::Policies::load(settings.policy.clone())?;
