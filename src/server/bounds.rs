@@ -39,7 +39,7 @@ impl Default for Bounds {
             head_bytes: 64 << 10,
             handshake: Duration::from_secs(10),
             body: Duration::from_secs(10),
-            idle: Duration::from_secs(300),
+            idle: Duration::from_mins(5),
             poll: Duration::from_secs(2),
             drain: Duration::from_secs(20),
         }

@@ -123,7 +123,7 @@ macro_rules! line {
             user = %one_line(&$record.user),
             rules = %rules($record),
             error = $record.error.as_deref().map(|error| tracing::field::display(one_line(error))),
-            "{}", one_line(&$record.message)
+            "{}", one_line(if $record.message.is_empty() { "reviewed" } else { &$record.message })
         )
     };
 }

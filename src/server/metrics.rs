@@ -92,7 +92,7 @@ struct StateLabels {
 }
 
 impl Metrics {
-    pub(super) fn new(lost_lines: LostLines) -> Self {
+    pub(super) fn new(lost_lines: &LostLines) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("podfit"),
             reviews: Family::default(),
@@ -154,7 +154,7 @@ impl Metrics {
         self.not_after.set(certificate_not_after.as_duration().as_secs_f64());
     }
 
-    /// The page of `/metrics`, in the OpenMetrics text that Prometheus asks for.
+    /// The page of `/metrics`, in the `OpenMetrics` text that Prometheus asks for.
     ///
     /// # Errors
     ///
@@ -166,7 +166,7 @@ impl Metrics {
     }
 
     /// The library appends `_total` to counters and `_info` to infos.
-    fn register(&mut self, lost_lines: LostLines) {
+    fn register(&mut self, lost_lines: &LostLines) {
         let it = &mut self.registry;
         it.register("reviews", "Reviews answered", self.reviews.clone());
         it.register("review_duration_seconds", "Time to judge one review", self.duration.clone());

@@ -1,7 +1,7 @@
 //! Certificate and policies follow their files. Polling, not watching: the kubelet swaps the `..data` symlink of a Secret
-//! or ConfigMap volume, of which a watch on the file itself hears nothing. The old stays until the new is proved good.
+//! or `ConfigMap` volume, of which a watch on the file itself hears nothing. The old stays until the new is proved good.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{error::Error, iter::successors, path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
     StartError,
-    certificate::{Certificate, CertificateError, Loaded},
+    certificate::{Certificate, CertificateError, Files, Loaded, PairBytes, Resolver},
     log::one_line,
     metrics::{Metrics, Reload, Tally},
 };
@@ -41,9 +41,10 @@ impl Policies {
             let embedded = file::load_default().map_err(|error| StartError::Policy(ReloadError::Policy(error)))?;
             return Ok(Self { current: Arc::new(ArcSwap::from_pointee(embedded)), source: None });
         };
-        let source = Source { path };
-        let texts = source.read().map_err(|error| StartError::Policy(ReloadError::Policy(error)))?;
-        let policies = compile(&texts).map_err(StartError::Policy)?;
+        let refused = |source| StartError::Policy { path: path.clone(), source };
+        let source = Source { path: path.clone() };
+        let texts = source.read().map_err(|error| refused(ReloadError::Policy(error)))?;
+        let policies = compile(&texts).map_err(refused)?;
         Ok(Self { current: Arc::new(ArcSwap::from_pointee(policies)), source: Some((source, Seen::Good(texts))) })
     }
 
@@ -55,7 +56,7 @@ impl Policies {
     fn look(&mut self) -> Option<Result<(), ReloadError>> {
         let (source, seen) = self.source.as_mut()?;
         let read = source.read().map_err(ReloadError::Policy);
-        Some(seen.change(read)?.and_then(|texts| compile(texts)).map(|policies| self.current.store(Arc::new(policies))))
+        Some(seen.change(read)?.and_then(compile).map(|policies| self.current.store(Arc::new(policies))))
     }
 
     fn tally(&self, today: Date) -> Tally {
@@ -109,33 +110,27 @@ impl Watched {
 
     /// At every look, because exemptions expire without any change.
     fn gauged(self) -> Self {
-        self.metrics.in_force(&self.policies.tally(today()), self.pair.loaded.resolver.not_after());
+        self.metrics.in_force(&self.policies.tally(today()), self.pair.resolver.not_after());
         self
     }
 }
 
 struct Pair {
-    loaded: Loaded,
-    seen: Seen<(Vec<u8>, Vec<u8>)>,
+    resolver: Arc<Resolver>,
+    source: Option<(Files, Seen<PairBytes>)>,
 }
 
 impl Pair {
-    fn new(mut loaded: Loaded) -> Self {
-        let seen = loaded
-            .source
-            .as_mut()
-            .map_or(Seen::Unreadable(String::new()), |(_, bytes)| Seen::Good(std::mem::take(bytes)));
-        Self { loaded, seen }
+    fn new(loaded: Loaded) -> Self {
+        let source = loaded.source.map(|(files, bytes)| (files, Seen::Good(bytes)));
+        Self { resolver: loaded.resolver, source }
     }
 
     fn look(&mut self) -> Option<Result<(), ReloadError>> {
-        let (files, _) = self.loaded.source.as_ref()?;
-        let read = files.read().map_err(ReloadError::Certificate);
-        let taken = self
-            .seen
-            .change(read)?
-            .and_then(|(certificate, key)| Certificate::from_pem(certificate, key).map_err(ReloadError::Certificate));
-        Some(taken.map(|certificate| self.loaded.resolver.swap(certificate)))
+        let (files, seen) = self.source.as_mut()?;
+        let bytes = seen.change(files.read().map_err(ReloadError::Certificate))?;
+        let taken = bytes.and_then(|bytes| Certificate::of_bytes(bytes).map_err(ReloadError::Certificate));
+        Some(taken.map(|certificate| self.resolver.swap(certificate)))
     }
 }
 
@@ -155,7 +150,7 @@ impl<T: PartialEq> Seen<T> {
                 Some(Ok(new))
             }
             Err(error) => {
-                let text = error.to_string();
+                let text = with_causes(&error);
                 let known = matches!(self, Self::Unreadable(old) if *old == text);
                 *self = Self::Unreadable(text);
                 (!known).then_some(Err(error))
@@ -173,7 +168,12 @@ fn report(what: &str, outcome: &Result<(), ReloadError>) {
     match outcome {
         Ok(()) => tracing::info!("{what} reloaded"),
         Err(error) => {
-            tracing::warn!(error = %one_line(&error.to_string()), "changed {what} refused, the old one stays")
+            tracing::warn!(error = %one_line(&with_causes(error)), "changed {what} refused, the old one stays");
         }
     }
+}
+
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = successors(Some(error), |error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -111,7 +111,7 @@ fn respond(status: StatusCode, content_type: HeaderValue, body: Body) -> Respons
 /// The API server says in `?timeout=5s` when it gives up; the answer is to be there a tenth earlier.
 fn time_for_body(query: Option<&str>, longest: Duration) -> Duration {
     let told = query.unwrap_or("").split('&').find_map(|pair| pair.strip_prefix("timeout="));
-    told.and_then(duration).map_or(longest, |told| (told - told / 10).min(longest))
+    told.and_then(duration).map_or(longest, |told| (told * 9 / 10).min(longest))
 }
 
 /// Whole seconds or milliseconds, as the API server writes them; anything else is no hint.
