@@ -38,7 +38,8 @@ pub(super) struct Policies {
 impl Policies {
     pub(super) fn load(path: Option<PathBuf>) -> Result<Self, StartError> {
         let Some(path) = path else {
-            let embedded = file::load_default().map_err(|error| StartError::Policy(ReloadError::Policy(error)))?;
+            let embedded = file::load_default()
+                .map_err(|error| StartError::Policy { path: "embedded".into(), source: ReloadError::Policy(error) })?;
             return Ok(Self { current: Arc::new(ArcSwap::from_pointee(embedded)), source: None });
         };
         let refused = |source| StartError::Policy { path: path.clone(), source };
