@@ -42,7 +42,45 @@ impl Rule {
         }
     }
 
+    /// What the rule asks, in a sentence without a capital: `every image names a fixed version`.
+    pub fn title(self) -> &'static str {
+        let first = self.page().next().unwrap_or_default();
+        first.split_once("`: ").map_or(first, |(_, title)| title.trim_end_matches('.'))
+    }
+
+    /// The rule's page, line by line: the doc comment of its file.
+    pub fn page(self) -> impl Iterator<Item = &'static str> {
+        let lines = self.source().lines().map_while(|line| line.strip_prefix("//!"));
+        lines.map(|line| line.strip_prefix(' ').unwrap_or(line))
+    }
+
+    fn source(self) -> &'static str {
+        match self {
+            Self::ResourceLimits => include_str!("rules/resource_limits.rs"),
+            Self::ImageTag => include_str!("rules/image_tag.rs"),
+            Self::PodIdentity => include_str!("rules/pod_identity.rs"),
+            Self::RuntimeSizing => include_str!("rules/runtime_sizing.rs"),
+            Self::Probes => include_str!("rules/probes.rs"),
+        }
+    }
+
     pub fn from_id(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rule| rule.id() == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_a_page_with_the_same_headings() {
+        for rule in Rule::ALL {
+            let page: Vec<_> = rule.page().collect();
+            assert_eq!(page.first(), Some(&format!("`{}`: {}.", rule.id(), rule.title()).as_str()));
+            for heading in ["Looks at: ", "Asks: ", "Fix: ", "Exempt: ", "Why: "] {
+                assert_eq!(page.iter().filter(|line| line.starts_with(heading)).count(), 1, "{} {heading}", rule.id());
+            }
+        }
     }
 }
