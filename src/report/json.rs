@@ -32,7 +32,7 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct Object<'a> {
     #[serde(flatten)]
-    object: &'a ObjectName,
+    name: &'a ObjectName,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
     patch: Vec<Step<'a>>,
@@ -78,7 +78,7 @@ struct Error<'a> {
 impl<'a> Object<'a> {
     fn of(judged: &'a JudgedObject) -> io::Result<Self> {
         let patch = judged.patch.iter().map(Step::of).collect::<io::Result<_>>()?;
-        Ok(Self { object: &judged.object, file: judged.file.as_deref(), patch })
+        Ok(Self { name: &judged.object, file: judged.file.as_deref(), patch })
     }
 }
 

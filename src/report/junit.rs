@@ -1,4 +1,4 @@
-//! JUnit XML for CI systems: a suite per object with a case per rule, so that a rule's history can be followed. What is
+//! `JUnit` XML for CI systems: a suite per object with a case per rule, so that a rule's history can be followed. What is
 //! denied is a failure, everything else is told in the case's output; what could not be judged is an error. `report` calls
 //! this.
 
