@@ -114,6 +114,14 @@ impl Report {
         }
     }
 
+    /// Writes the errors alone, as text.
+    ///
+    /// # Errors
+    /// Where the output cannot be written.
+    pub fn write_errors(&self, appearance: Appearance, output: &mut dyn io::Write) -> io::Result<()> {
+        text::write(self, appearance, output)
+    }
+
     /// Writes the report in a format.
     ///
     /// # Errors

@@ -42,6 +42,28 @@ impl Rule {
         }
     }
 
+    /// What the rule asks, in one sentence: the first line of its file.
+    pub fn summary(self) -> &'static str {
+        let line = self.source().lines().next().unwrap_or_default();
+        line.split_once(": ").map_or(line, |(_, summary)| summary)
+    }
+
+    /// The rule's page: the doc comment on top of its file, so that neither can be forgotten.
+    pub fn page(self) -> String {
+        let lines = self.source().lines().map_while(|line| line.strip_prefix("//!"));
+        lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+    }
+
+    fn source(self) -> &'static str {
+        match self {
+            Self::ResourceLimits => include_str!("rules/resource_limits.rs"),
+            Self::ImageTag => include_str!("rules/image_tag.rs"),
+            Self::PodIdentity => include_str!("rules/pod_identity.rs"),
+            Self::RuntimeSizing => include_str!("rules/runtime_sizing.rs"),
+            Self::Probes => include_str!("rules/probes.rs"),
+        }
+    }
+
     pub fn from_id(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rule| rule.id() == id)
     }

@@ -16,7 +16,8 @@ use crate::{
     object::Port,
     policy::{Governed, Mode, ProbeKind, Probes},
     rules::Rule,
-    verdict::{Change, Check, Edit, Field, Finding, Origin, OriginBasis, PortReference, Signal, SkipReason, Verdict},
+    runtimes::Signal,
+    verdict::{Change, Check, Edit, Field, Finding, Origin, OriginBasis, PortReference, SkipReason, Verdict},
     wishes::{self, ProbeWish},
     workload::{ContainerKind, Kind, Workload},
 };
