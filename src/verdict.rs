@@ -52,7 +52,8 @@ impl Finding<'_> {
             return self.problem.clone();
         }
         let edits: Vec<String> = self.edits.iter().map(ToString::to_string).collect();
-        format!("{} {:?}: {}", self.kind_of_place(), self.container.unwrap_or_default(), edits.join(", "))
+        let verb = if self.mode == Mode::Inject { "gets" } else { "lacks" };
+        format!("{} {:?} {verb} {}", self.kind_of_place(), self.container.unwrap_or_default(), edits.join(", "))
     }
 
     fn kind_of_place(&self) -> &'static str {

@@ -106,7 +106,11 @@ fn rows(judged: &Judged<'_>, at: &ContainerAt<'_, '_>) -> Vec<Row> {
         for finding in judged.verdict.findings.iter().filter(of_here) {
             if finding.edits.is_empty() || finding.mode != Mode::Inject {
                 let subject = finding.value.clone().into_owned();
-                let subject = if rule == Rule::ImageTag { "image".to_owned() } else { subject };
+                let subject = match rule {
+                    Rule::ImageTag => "image".to_owned(),
+                    Rule::ResourceLimits => format!("limits.{subject}"),
+                    _ => subject,
+                };
                 rows.push(Row { subject, value: finding.mode.as_str().to_owned(), why: finding.message() });
             } else {
                 rows.extend(finding.edits.iter().map(row_of_edit));

@@ -127,7 +127,8 @@ fn print_diff(manifest: &Manifest, fixed: &str, output: &mut dyn Write) -> io::R
     if fixed == manifest.text {
         return Ok(());
     }
-    let (old, new) = (format!("a/{}", manifest.name), format!("b/{}", manifest.name));
+    let name = manifest.name.trim_start_matches('/');
+    let (old, new) = (format!("a/{name}"), format!("b/{name}"));
     let diff = TextDiff::from_lines(manifest.text.as_str(), fixed);
     let text = diff.unified_diff().header(&old, &new).to_string();
     if !super::stdout_appearance().colour {
