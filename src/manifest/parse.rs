@@ -5,7 +5,7 @@ use std::{
     ops::Range,
 };
 
-use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
+use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
 
 use super::scalar;
 use crate::node::{Entry, Node, Position, Span, Value};
@@ -14,7 +14,8 @@ use crate::node::{Entry, Node, Position, Span, Value};
 const WEIGHT_LIMIT: usize = 1_000_000;
 /// Text bytes that weigh as much as one value.
 const TEXT_BYTES: usize = 64;
-const DEPTH_LIMIT: usize = 256;
+/// Below what `serde_json` reads (127) and what the stack of a thread holds; the deepest CRD has about 40.
+const DEPTH_LIMIT: usize = 100;
 /// A JSON key may be long; YAML's own bound of 1,024 is for one that is not quoted.
 const KEY_LIMIT: usize = 1 << 16;
 
@@ -169,12 +170,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn map(
-        &mut self,
-        style: StructureStyle,
-        start: &granit_parser::Span,
-        depth: usize,
-    ) -> Result<Node, SyntaxError> {
+    fn map(&mut self, style: StructureStyle, start: &granit_parser::Span, depth: usize) -> Result<Node, SyntaxError> {
         let mut span = span_of(start);
         let (mut entries, mut merged) = (Vec::new(), Vec::new());
         let mut last = None;
@@ -329,7 +325,10 @@ fn own_weight(node: &Node) -> usize {
 }
 
 fn syntax_error(error: &ScanError) -> SyntaxError {
-    error_at(error.marker(), &error.info())
+    match error.kind() {
+        ErrorKind::RecursionLimitExceeded => error_at(error.marker(), "nested too deeply"),
+        kind => error_at(error.marker(), &kind.to_string()),
+    }
 }
 
 fn error_at(marker: &Marker, message: &str) -> SyntaxError {
