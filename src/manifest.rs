@@ -208,21 +208,20 @@ mod tests {
 
     #[test]
     fn bombs_are_bounded() {
-        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..20 {
-            let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-            bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
-        }
+        let level = |level: usize| {
+            let aliases = vec![format!("*a{level}"); 10].join(", ");
+            format!("a{0}: &a{0} [{aliases}]\n", level + 1)
+        };
+        let bomb =
+            "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned() + &(0..20).map(level).collect::<Vec<_>>().concat();
         let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 10_000].join(", "));
         let deep_flow = "[".repeat(100_000);
-        let deep_block = (0..1_000).map(|depth| format!("{:depth$}a:\n", "")).collect::<String>();
-        let mut deep_aliases = "a0: &a0 1\n".to_owned();
-        for level in 1..300 {
-            deep_aliases.push_str(&format!("a{level}: &a{level} [[*a{}]]\n", level - 1));
-        }
+        let deep_block = (0..1_000).map(|depth| " ".repeat(depth) + "a:\n").collect::<Vec<_>>().concat();
+        let nested = |level: usize| format!("a{0}: &a{0} [[*a{level}]]\n", level + 1);
+        let deep_aliases = "a0: &a0 1\n".to_owned() + &(0..300).map(nested).collect::<Vec<_>>().concat();
         let rows = [
-            ("aliases of aliases", bomb, "too many values"),
-            ("a long text many times", long, "too many values"),
+            ("aliases of aliases", bomb, "aliases stand for too many values"),
+            ("a long text many times", long, "aliases stand for too many values"),
             ("brackets", deep_flow, "nested too deeply"),
             ("indentation", deep_block, "nested too deeply"),
             ("depth by aliases", deep_aliases, "nested too deeply"),
@@ -303,10 +302,9 @@ spec:
             let documents = read(input);
             let mut node = &documents[0].as_ref().expect("the text is YAML").node;
             for token in pointer::tokens(pointer) {
-                node = match child(node, &token) {
-                    Some(Child::Entry(entry)) => &entry.value,
-                    Some(Child::Item(item)) => item,
-                    None => panic!("{name}: no {token}"),
+                node = match child(node, &token).expect("the pointer leads to a value") {
+                    Child::Entry(entry) => &entry.value,
+                    Child::Item(item) => item,
                 };
             }
             assert_eq!(&input[node.span.start.offset..node.span.end.offset], expected, "{name}");

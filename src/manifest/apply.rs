@@ -584,7 +584,8 @@ mod tests {
 
     #[test]
     fn a_style_without_a_place_is_written_anew() {
-        let rows: &[(&str, &[(&str, &str, &str)], &str, &str, &str)] = &[
+        type Row<'a> = (&'a str, &'a [(&'a str, &'a str, &'a str)], &'a str, &'a str, &'a str);
+        let rows: &[Row] = &[
             (
                 "through an alias",
                 &[("add", "/b/y", "1")],
