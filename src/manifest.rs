@@ -1,5 +1,5 @@
-//! Manifests: YAML and JSON files, read as kubectl reads them, with the place of every value, and changed by inserting text.
-//! The command line and `policies` call this; nothing else in podfit touches YAML.
+//! Manifests: YAML and JSON files, read as kubectl reads them, with the place of every value, and changed by inserting
+//! text. The command line and `policies` call this; nothing else in podfit touches YAML.
 
 use std::{borrow::Cow, ops::Range};
 

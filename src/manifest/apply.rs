@@ -2,6 +2,8 @@
 //! afterwards and compared with the patch applied to its JSON; where they differ, or where a style has no place for an
 //! insertion, that document alone is written anew.
 
+use std::collections::HashSet;
+
 use json_patch::{AddOperation, PatchOperation, ReplaceOperation, jsonptr::PointerBuf};
 use serde_json::Value;
 
@@ -14,7 +16,6 @@ use super::{
 use crate::{
     node::Node,
     patch::{Operation, OperationKind},
-    pointer,
 };
 
 /// A file with its patches applied.
@@ -126,15 +127,33 @@ fn reemit(source: &str, document: &Document, value: &Value) -> String {
     format!("{}{}{}", &source[..from], emit::join(&lines, indent, newline), &source[to..])
 }
 
+/// Reads the text again between operations that may touch each other, so that an edit always sees what the last has left.
 fn insert_all(source: &str, operations: &[Operation]) -> Changed<String> {
     let mut text = source.to_owned();
-    for operation in operations {
+    let mut waiting: Vec<&Operation> = operations.iter().collect();
+    while !waiting.is_empty() {
         let root = single(&text).ok_or(LAYOUT)?;
-        let value = serde_json::from_str(&operation.value).map_err(|_| LAYOUT)?;
-        let tokens: Vec<String> = pointer::tokens(&operation.pointer).collect();
-        text = edit::edited(&text, &root, operation.kind, &tokens, &value)?;
+        let (now, later) = apart(waiting);
+        text = edit::edited(&text, &root, &now)?;
+        waiting = later;
     }
     Ok(text)
+}
+
+/// Takes the operations on containers that do not hold one another, and none before one that it must follow. A `List` of
+/// a thousand objects would otherwise be read a thousand times.
+fn apart(operations: Vec<&Operation>) -> (Vec<&Operation>, Vec<&Operation>) {
+    let (mut containers, mut above) = (HashSet::new(), HashSet::new());
+    operations.into_iter().partition(|operation| {
+        let container = operation.pointer.rsplit_once('/').map_or("", |(container, _)| container);
+        let ancestors = || container.match_indices('/').map(|(end, _)| &container[..end]);
+        let alone = !above.contains(container)
+            && !containers.contains(container)
+            && !ancestors().any(|it| containers.contains(it));
+        containers.insert(container);
+        above.extend(ancestors());
+        alone
+    })
 }
 
 #[cfg(test)]
@@ -528,6 +547,31 @@ mod tests {
    <<: *d
    f: 1
 +  g: 1
+",
+        ),
+        (
+            "operations on several containers, some on what an earlier one has made or moved",
+            &[
+                ("add", "/c/0/env", "[]"),
+                ("add", "/c/1/x", "1"),
+                ("add", "/c/0/env/-", X),
+                ("add", "/c/0", "{}"),
+                ("add", "/c/2/y/-", "2"),
+                ("replace", "/c/2/x", "3"),
+                ("add", "/d", "4"),
+            ],
+            "
+ c:
++- {}
+ - a: 1
++  env:
++  - name: X
++    value: \"2\"
+ - y:
+   - 1
++  - 2
++  x: 3
++d: 4
 ",
         ),
         (

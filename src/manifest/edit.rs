@@ -1,5 +1,5 @@
-//! One operation → splices of the text: a key or an item is inserted on lines of its own, or between the brackets of its flow
-//! container. Called by `apply`, which reads the result again and so proves it.
+//! Operations → splices of the text: a key or an item is inserted on lines of its own, or between the brackets of its
+//! flow container. Called by `apply`, which reads the result again and so proves it.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     node::{self, Entry, Node, Span},
-    patch::OperationKind,
+    patch::{Operation, OperationKind},
+    pointer,
 };
 
 pub(super) const SHARED: &str = "an edit goes through an alias or a merge key";
@@ -18,28 +19,35 @@ pub(super) const LAYOUT: &str = "its layout has no place for an insertion";
 /// The reason is for the user whose layout is lost.
 pub(super) type Changed<T> = Result<T, &'static str>;
 
-/// The text of one document after one operation.
-pub(super) fn edited(
-    text: &str,
-    root: &Node,
-    kind: OperationKind,
-    tokens: &[String],
-    value: &Value,
-) -> Changed<String> {
+/// The text of one document after operations on containers that do not hold one another.
+pub(super) fn edited(text: &str, root: &Node, operations: &[&Operation]) -> Changed<String> {
     let editor = Editor { text, root, layout: Layout::of(root), newline: newline_of(text) };
-    let mut edited = text.to_owned();
-    // From the last to the first, so that the places of those before stay right.
-    for splice in editor.change(kind, tokens, value)?.into_iter().rev() {
-        edited.replace_range(splice.start..splice.end, &splice.text);
+    let mut splices = Vec::new();
+    for operation in operations {
+        let tokens: Vec<String> = pointer::tokens(&operation.pointer).collect();
+        let value = serde_json::from_str(&operation.value).map_err(|_| LAYOUT)?;
+        splices.extend(editor.change(operation.kind, &tokens, &value)?);
     }
-    Ok(edited)
+    spliced(text, splices).ok_or(LAYOUT)
+}
+
+/// Nothing where two splices overlap.
+fn spliced(text: &str, mut splices: Vec<Splice>) -> Option<String> {
+    splices.sort_by_key(|splice| splice.start);
+    let (mut edited, mut copied) = (String::with_capacity(text.len()), 0);
+    for splice in splices {
+        edited.push_str(text.get(copied..splice.start)?);
+        edited.push_str(&splice.text);
+        copied = splice.end;
+    }
+    Some(edited + text.get(copied..)?)
 }
 
 pub(super) fn newline_of(text: &str) -> &'static str {
     if text.contains("\r\n") { "\r\n" } else { "\n" }
 }
 
-/// One operation on one text.
+/// Turns each operation on a text into splices.
 struct Editor<'a> {
     text: &'a str,
     root: &'a Node,
@@ -67,7 +75,6 @@ enum Style {
 }
 
 impl Editor<'_> {
-    /// Splices come in the order of the text.
     fn change(&self, kind: OperationKind, tokens: &[String], value: &Value) -> Changed<Vec<Splice>> {
         let (last, above) = tokens.split_last().ok_or(LAYOUT)?;
         let parent = self.walk(above)?;

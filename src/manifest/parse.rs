@@ -10,8 +10,8 @@ use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, St
 use super::scalar;
 use crate::node::{Entry, Node, Position, Span, Value};
 
-/// A few lines with aliases of aliases can stand for billions of values: all copies in a file together are bounded. What is
-/// no copy is bounded by the file.
+/// A few lines with aliases of aliases can stand for billions of values: all copies in a file together are bounded. What
+/// is no copy is bounded by the file.
 const WEIGHT_LIMIT: usize = 1_000_000;
 /// Text bytes that weigh as much as one value.
 const TEXT_BYTES: usize = 64;
