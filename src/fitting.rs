@@ -113,9 +113,12 @@ impl<'a> Fitting<'a> {
         Some(Amount { quantity, origin: OriginBasis::PodLimit { basis, text } })
     }
 
+    /// The container's CPU request; where it names none, the API server makes it equal to the limit.
     pub fn cpu_request(&self) -> Option<(Quantity, &'a str)> {
         let resources = self.at.container.resources.as_ref()?;
-        positive(resources.requests.as_ref(), Basis::Cpu)
+        let is_given = resources.requests.as_ref().is_some_and(|requests| requests.cpu.is_some());
+        let amounts = if is_given { &resources.requests } else { &resources.limits };
+        positive(amounts.as_ref(), Basis::Cpu)
     }
 
     /// Whether the Pod's limit belongs to one long-running container alone.

@@ -11,6 +11,7 @@
 //! text), `policies` (where policies come from), `report` (what people and programs read), `cli`, `server`.
 
 pub mod admission;
+pub mod certs;
 pub mod cli;
 pub mod fitting;
 pub mod image;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program: everything is in `podfit::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    podfit::cli::run(std::env::args_os())
+}

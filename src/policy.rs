@@ -23,6 +23,8 @@ pub use schema::{API_VERSION, DEFAULT_POLICY, KIND, compile, json_schema};
 pub use select::{Mismatch, Selector, Subject};
 pub use set::{DuplicateName, Governed, InForce, PolicySet};
 
+pub use crate::runtimes::{Basis, Rounding};
+
 /// Labels of a namespace, a Pod or a template.
 pub type Labels = BTreeMap<String, String>;
 
@@ -64,6 +66,7 @@ pub struct Policy {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own in the policy")]
 pub struct ResourceLimits {
     pub mode: Mode,
     pub require_cpu: bool,
@@ -125,7 +128,7 @@ pub struct RuntimeSizing {
     /// Percent of memory left to what the runtime does not manage: 0 to 99.
     pub headroom_percent: u64,
     pub env_from: EnvFrom,
-    /// `resizePolicy: Restart`: add RestartContainer for resources with injected values.
+    /// `resizePolicy: Restart`: add `RestartContainer` for resources with injected values.
     pub restart_on_resize: bool,
     pub variables: Vec<PlatformVariable>,
 }
@@ -149,19 +152,6 @@ pub struct PlatformVariable {
     pub max: Option<u64>,
     /// With exactly one `{}` for the number.
     pub format: String,
-}
-
-/// What a variable's value is computed from: CPU in cores, memory in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Basis {
-    Cpu,
-    Memory,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rounding {
-    Up,
-    Down,
 }
 
 #[derive(Debug, Clone, PartialEq)]

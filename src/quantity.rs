@@ -35,6 +35,17 @@ const NANO_DIGITS: i64 = 9;
 const NANO_PER_MILLI: i128 = 1_000_000;
 const NANO_PER_UNIT: i128 = 1_000_000_000;
 
+/// All that fit.
+const POWERS_OF_TEN: [u128; 39] = {
+    let mut powers = [1; 39];
+    let mut index = 1;
+    while index < powers.len() {
+        powers[index] = powers[index - 1] * 10;
+        index += 1;
+    }
+    powers
+};
+
 /// Kubernetes caps amounts with a binary suffix, and only those, at 2^63 - 1 units.
 const BINARY_CAP: i128 = i64::MAX as i128 * NANO_PER_UNIT;
 
@@ -149,7 +160,7 @@ impl Digits {
             return 0;
         }
         let power = self.power + i64::from(exponent) + NANO_DIGITS;
-        let factor = u32::try_from(power.unsigned_abs()).ok().and_then(|power| 10_u128.checked_pow(power));
+        let factor = usize::try_from(power.unsigned_abs()).ok().and_then(|power| POWERS_OF_TEN.get(power).copied());
         let (quotient, more) = match factor {
             Some(factor) if power >= 0 => (self.value.saturating_mul(factor), self.more),
             Some(divisor) => (self.value / divisor, self.more || !self.value.is_multiple_of(divisor)),
@@ -173,23 +184,23 @@ enum Scale {
 
 impl Scale {
     fn read(suffix: &str) -> Option<Self> {
-        Some(match suffix {
-            "n" => Self::Decimal(-9),
-            "u" => Self::Decimal(-6),
-            "m" => Self::Decimal(-3),
-            "" => Self::Decimal(0),
-            "k" => Self::Decimal(3),
-            "M" => Self::Decimal(6),
-            "G" => Self::Decimal(9),
-            "T" => Self::Decimal(12),
-            "P" => Self::Decimal(15),
-            "E" => Self::Decimal(18),
-            "Ki" => Self::Binary(1),
-            "Mi" => Self::Binary(2),
-            "Gi" => Self::Binary(3),
-            "Ti" => Self::Binary(4),
-            "Pi" => Self::Binary(5),
-            "Ei" => Self::Binary(6),
+        Some(match suffix.as_bytes() {
+            b"n" => Self::Decimal(-9),
+            b"u" => Self::Decimal(-6),
+            b"m" => Self::Decimal(-3),
+            b"" => Self::Decimal(0),
+            b"k" => Self::Decimal(3),
+            b"M" => Self::Decimal(6),
+            b"G" => Self::Decimal(9),
+            b"T" => Self::Decimal(12),
+            b"P" => Self::Decimal(15),
+            b"E" => Self::Decimal(18),
+            b"Ki" => Self::Binary(1),
+            b"Mi" => Self::Binary(2),
+            b"Gi" => Self::Binary(3),
+            b"Ti" => Self::Binary(4),
+            b"Pi" => Self::Binary(5),
+            b"Ei" => Self::Binary(6),
             _ => Self::Decimal(read_exponent(suffix)?),
         })
     }

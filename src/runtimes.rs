@@ -1,15 +1,11 @@
 //! The runtime catalogue: limits → variables. One runtime is one file below `runtimes/` and a line in `ALL`; the rule
 //! `runtime-sizing`, the policy reader and `podfit rules` read it.
 
-use crate::policy::{Basis, Rounding};
-
 mod detect;
 mod go;
 mod rust;
-mod size;
 
-pub use detect::detect;
-pub use size::{NotSized, Sized, memory_ceiling, platform_value, workers};
+pub use detect::{Signal, detect};
 
 /// Every runtime, in the order in which its variables stand in `env`.
 pub const ALL: [&Runtime; 2] = [&go::GO, &rust::RUST];
@@ -50,6 +46,39 @@ pub struct Variable {
     pub conflicts: &'static [&'static str],
     /// What happens without it and what it does: one sentence with the source.
     pub about: &'static str,
+}
+
+/// What a variable's value is computed from: CPU in cores, memory in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Basis {
+    Cpu,
+    Memory,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounding {
+    Up,
+    Down,
+}
+
+impl Basis {
+    /// The resource's name in limits and requests.
+    pub fn resource(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+impl Rounding {
+    /// `numerator / denominator`, rounded.
+    pub fn divide(self, numerator: u128, denominator: u128) -> u128 {
+        match self {
+            Self::Up => numerator.div_ceil(denominator),
+            Self::Down => numerator / denominator,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

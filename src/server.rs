@@ -1,1 +1,97 @@
+//! The webhook server: from socket to body bytes and back. The judging itself is `admission::answer`, a synchronous
+//! function; here are limits, certificates, reloads, metrics, logs and the drain. `cli/serve.rs` calls it.
 
+use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio_rustls::TlsAcceptor;
+
+mod bounds;
+mod certificate;
+mod health;
+mod intake;
+mod listen;
+pub mod log;
+mod metrics;
+mod reload;
+mod routes;
+mod settings;
+mod webhook;
+
+pub use bounds::Bounds;
+pub use certificate::CertificateError;
+pub use reload::ReloadError;
+pub use settings::{CertificateFrom, Settings};
+
+use health::Health;
+use listen::Port;
+use metrics::Metrics;
+use reload::Watched;
+use webhook::Webhook;
+
+/// Sockets already bound, so that whoever calls `run` owns the ports.
+#[derive(Debug)]
+pub struct Listeners {
+    pub webhook: TcpListener,
+    pub admin: TcpListener,
+}
+
+/// Why the server does not start. Each names the setting.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("--policy (PODFIT_POLICY) {}", path.display())]
+    Policy { path: PathBuf, source: ReloadError },
+    #[error("--tls-cert (PODFIT_TLS_CERT) {} with --tls-key (PODFIT_TLS_KEY) {}", certificate.display(), key.display())]
+    Files { certificate: PathBuf, key: PathBuf, source: CertificateError },
+    #[error("throw-away certificate")]
+    ThrowAway(#[source] CertificateError),
+    #[error("--client-ca (PODFIT_CLIENT_CA) {}", path.display())]
+    ClientCa { path: PathBuf, source: CertificateError },
+    #[error("--ca-out (PODFIT_CA_OUT) {}", path.display())]
+    CaOut { path: PathBuf, source: io::Error },
+    #[error("address of a listener")]
+    Listen(#[from] io::Error),
+    #[error("TLS")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Serves until `shutdown` resolves, to how long new connections are still accepted after it: endpoints need a moment to
+/// forget us. Then answers what is in flight, closes what is idle, and returns.
+///
+/// # Errors
+///
+/// Where a certificate, a policy or a CA cannot be loaded at the start. Once it serves, it returns `Ok`.
+pub async fn run(
+    settings: Settings,
+    listeners: Listeners,
+    lost_lines: log::LostLines,
+    shutdown: impl Future<Output = Duration>,
+) -> Result<(), StartError> {
+    let metrics = Arc::new(Metrics::new(&lost_lines));
+    let certificate = certificate::load(&settings.certificate)?;
+    let tls = certificate::tls(&certificate.resolver, settings.client_ca.as_deref())?;
+    let policies = reload::Policies::load(settings.policy.clone())?;
+    let health = Arc::new(Health::new(Arc::clone(&certificate.resolver)));
+    let webhook =
+        Arc::new(Webhook::new(policies.current(), Arc::clone(&metrics), Arc::clone(&health), settings.bounds));
+    log::serving(&listeners, &settings, &certificate.resolver)?;
+
+    let mut background = JoinSet::new();
+    let watched = Watched::new(certificate, policies, Arc::clone(&metrics));
+    background.spawn(reload::poll(watched, settings.bounds.poll));
+    let admin = Port::plain(routes::admin(Arc::clone(&health), metrics), settings.bounds);
+    background.spawn(async move { drop(admin.serve(listeners.admin, std::future::pending()).await) });
+
+    let draining = async {
+        let linger = shutdown.await;
+        health.drain();
+        tracing::info!(linger_seconds = linger.as_secs(), "stopping");
+        tokio::time::sleep(linger).await;
+    };
+    let port = Port::encrypted(TlsAcceptor::from(tls), routes::webhook(webhook), settings.bounds);
+    let connections = port.serve(listeners.webhook, draining).await;
+    if timeout(settings.bounds.drain, connections.shutdown()).await.is_err() {
+        tracing::warn!("stopped with connections still open");
+    }
+    Ok(())
+}

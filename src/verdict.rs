@@ -6,6 +6,7 @@ use std::{borrow::Cow, fmt};
 use crate::{
     policy::{Basis, DefaultLimit, Mode, ProbeKind},
     rules::Rule,
+    runtimes::Signal,
     workload::{Place, Workload},
 };
 
@@ -51,7 +52,8 @@ impl Finding<'_> {
             return self.problem.clone();
         }
         let edits: Vec<String> = self.edits.iter().map(ToString::to_string).collect();
-        format!("{} {:?}: {}", self.kind_of_place(), self.container.unwrap_or_default(), edits.join(", "))
+        let verb = if self.mode == Mode::Inject { "gets" } else { "lacks" };
+        format!("{} {:?} {verb} {}", self.kind_of_place(), self.container.unwrap_or_default(), edits.join(", "))
     }
 
     fn kind_of_place(&self) -> &'static str {
@@ -200,17 +202,6 @@ pub enum OriginBasis<'a> {
     },
     PolicyDefault,
     Port(PortReference<'a>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal<'a> {
-    Policy,
-    Annotation,
-    OpenTelemetry,
-    Datadog,
-    Command(&'a str),
-    Variable(&'a str),
-    Image(&'a str),
 }
 
 /// An injection that must not be made.
@@ -474,30 +465,6 @@ impl fmt::Display for Origin<'_> {
             (OriginBasis::FieldPath(_), _) => formatter.write_str("downward API"),
             (basis, Signal::Policy) => write!(formatter, "from {basis}"),
             (basis, signal) => write!(formatter, "from {basis}, asked for by {signal}"),
-        }
-    }
-}
-
-impl fmt::Display for Signal<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Policy => formatter.write_str("the policy"),
-            Self::Annotation => formatter.write_str("the Pod's annotation"),
-            Self::OpenTelemetry => formatter.write_str("an OpenTelemetry annotation"),
-            Self::Datadog => formatter.write_str("a Datadog annotation"),
-            Self::Command(word) => write!(formatter, "the command {word}"),
-            Self::Variable(name) => write!(formatter, "the variable {name}"),
-            Self::Image(component) => write!(formatter, "the image component {component}"),
-        }
-    }
-}
-
-impl Basis {
-    /// The resource's name in limits and requests.
-    pub fn resource(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Memory => "memory",
         }
     }
 }

@@ -214,7 +214,9 @@ pub fn audit_annotations(verdict: &Verdict<'_>) -> Vec<(&'static str, String)> {
 }
 
 fn join(words: impl Iterator<Item = String>) -> String {
-    cut(&clean(&words.collect::<Vec<_>>().join(" ")), MAX_AUDIT_BYTES)
+    let mut words: Vec<String> = words.collect();
+    words.dedup();
+    cut(&clean(&words.join(" ")), MAX_AUDIT_BYTES)
 }
 
 /// A control character would make the API server drop the whole warning.

@@ -176,7 +176,18 @@ fn inline(value: &Value) -> String {
 
 /// A text on one line, in quotes only where it needs them.
 pub(super) fn text(text: &str) -> String {
-    if scalar::is_plain(text) { text.to_owned() } else { quoted(text) }
+    // JSON in a text reads better without a backslash before every quote.
+    if scalar::is_plain(text) {
+        text.to_owned()
+    } else if text.contains('"')
+        && !text.contains('\'')
+        && !text.chars().any(needs_escape)
+        && !text.contains(char::is_control)
+    {
+        format!("'{text}'")
+    } else {
+        quoted(text)
+    }
 }
 
 /// Whether a text can be shown line by line without a loss.

@@ -39,7 +39,6 @@ pub(super) struct Fields<'r> {
 struct Recorded {
     properties: Map<String, Json>,
     required: Vec<&'static str>,
-    is_open: bool,
 }
 
 impl<'r> Fields<'r> {
@@ -57,9 +56,7 @@ impl<'r> Fields<'r> {
     /// As `optional`, but its absence is a mistake.
     pub(super) fn required<S: Shape>(&mut self, key: &'static str, about: &str, shape: &S) -> Option<S::Value> {
         self.record(key, about, shape, None);
-        if let Some(recorded) = &mut self.recorded {
-            recorded.required.push(key);
-        }
+        self.mark_required(key);
         if !self.has(&[key]) {
             self.refuse(&[key], "is required");
         }
@@ -79,6 +76,13 @@ impl<'r> Fields<'r> {
         let path = join(self.path, key);
         let read = self.read(key, &shape);
         read.unwrap_or_else(|| (shape.0)(&mut Fields::new(&[], self.at, &path, self.mistakes)))
+    }
+
+    /// Says in the schema that a key is required; whoever reads it says so of a text.
+    pub(super) fn mark_required(&mut self, key: &'static str) {
+        if let Some(recorded) = &mut self.recorded {
+            recorded.required.push(key);
+        }
     }
 
     /// A key that others own: accepted, never looked at.
@@ -111,9 +115,6 @@ impl<'r> Fields<'r> {
     /// Other keys belong to others: accepted, never looked at.
     pub(super) fn ignore_others(&mut self) {
         self.is_open = true;
-        if let Some(recorded) = &mut self.recorded {
-            recorded.is_open = true;
-        }
     }
 
     /// Refuses the keys that nobody has named.
@@ -180,7 +181,8 @@ pub(super) fn record<T>(read: impl Fn(&mut Fields<'_>) -> T) -> Map<String, Json
     let mut fields = Fields::new(&[], Span::default(), "", &mut unheard);
     fields.recorded = Some(Recorded::default());
     read(&mut fields);
-    let Recorded { properties, required, is_open } = fields.recorded.unwrap_or_default();
+    let is_open = fields.is_open;
+    let Recorded { properties, required } = fields.recorded.unwrap_or_default();
     let mut schema = Map::new();
     schema.insert("type".to_owned(), Json::from("object"));
     if !required.is_empty() {

@@ -8,9 +8,9 @@ use super::{
     PodIdentity, Policy, ProbeKind, Probes, ResourceLimits, Rounding, RuntimeSizing, Selector,
     labels::{Operator, Requirement},
     reader::{Fields, Flag, Integer, List, MapOf, Mistake, Object, Scalar, Shape, Words, record, shorten},
-    values::{self, Factor, known_runtimes},
+    values::{self, Factor},
 };
-use crate::{node::Node, quantity::Quantity, rules::Rule};
+use crate::{node::Node, quantity::Quantity, rules::Rule, runtimes};
 
 /// The embedded default policy, as people read it.
 pub const DEFAULT_POLICY: &str = include_str!("default.yaml");
@@ -90,6 +90,7 @@ pub fn json_schema() -> Json {
 
 fn policy(fields: &mut Fields<'_>) -> Policy {
     envelope(fields);
+    fields.mark_required("metadata");
     let name = fields.object("metadata", "Only the name is read.", metadata);
     fields.ignored("status", "Written by podfit in a cluster; never read.");
     let spec = fields.object("spec", "A rule that is absent here is not ruled by this policy.", spec);
@@ -301,10 +302,10 @@ fn pod_identity(fields: &mut Fields<'_>) -> PodIdentity {
 }
 
 fn runtime_sizing(fields: &mut Fields<'_>) -> RuntimeSizing {
-    let own = own_variable_names(fields);
+    let own: Vec<&str> = own_variable_names(fields).into_iter().map(|(_, name)| name).collect();
     let known_variables = List::set(Scalar::new(|text: &str| values::variable(text, &[])));
     let known_or_own = List::set(Scalar::new(|text: &str| values::variable(text, &own)));
-    let runtimes = List::set(Scalar::new(values::runtime).with("enum", known_runtimes()));
+    let runtimes = List::set(Scalar::new(values::runtime).with("enum", runtimes::ALL.map(|runtime| runtime.name)));
     RuntimeSizing {
         mode: fields.or("mode", "What an untold runtime leads to.", &INJECTING_MODES, Mode::Inject),
         runtimes: fields.or(
@@ -348,14 +349,14 @@ fn runtime_sizing(fields: &mut Fields<'_>) -> RuntimeSizing {
 }
 
 fn platform_variables(fields: &mut Fields<'_>) -> Vec<PlatformVariable> {
-    let variables = fields
-        .optional("variables", "The platform's own variables.", &List::of(Object(platform_variable)))
-        .unwrap_or_default();
-    let names: Vec<&str> = variables.iter().map(|variable| variable.name.as_str()).collect();
-    for (index, name) in names.iter().enumerate().filter(|(index, name)| names[..*index].contains(name)) {
-        fields.refuse_element("variables", index, format!("`{name}` is in the list already"));
+    let names = own_variable_names(fields);
+    for (earlier, (index, name)) in names.iter().enumerate() {
+        if names[..earlier].iter().any(|(_, other)| other == name) {
+            fields.refuse_element("variables", *index, format!("`{name}` is in the list already"));
+        }
     }
-    variables
+    let shape = List::of(Object(platform_variable));
+    fields.optional("variables", "The platform's own variables.", &shape).unwrap_or_default()
 }
 
 fn platform_variable(fields: &mut Fields<'_>) -> PlatformVariable {
@@ -431,6 +432,7 @@ fn exemption(fields: &mut Fields<'_>) -> Exemption {
     if fields.has(&["rules"]) && !fields.has_elements("rules") {
         fields.refuse(&["rules"], "must name at least one rule");
     }
+    fields.mark_required("match");
     let (namespaces, pod_selector, containers, images) =
         fields.object("match", "What is exempt: all fields must hold, at least one.", exempt);
     Exemption { reason, expires, rules, namespaces, pod_selector, containers, images }
@@ -454,10 +456,10 @@ fn exempt(fields: &mut Fields<'_>) -> Exempt {
     (namespaces, pod_selector, containers, images)
 }
 
-/// `skip` may name them, so they are looked at ahead of their turn.
-fn own_variable_names(fields: &Fields<'_>) -> Vec<String> {
-    let variables = fields.elements("variables").iter();
-    variables.filter_map(|variable| variable.get("name")?.as_text()).map(str::to_owned).collect()
+/// With their place in the list. Taken from the tree as it is, since `skip` may name them ahead of their turn.
+fn own_variable_names<'n>(fields: &Fields<'n>) -> Vec<(usize, &'n str)> {
+    let variables = fields.elements("variables").iter().enumerate();
+    variables.filter_map(|(index, variable)| Some((index, variable.get("name")?.as_text()?))).collect()
 }
 
 fn constant(expected: &'static str) -> Scalar<impl Fn(&str) -> Result<(), String>> {
@@ -466,3 +468,6 @@ fn constant(expected: &'static str) -> Scalar<impl Fn(&str) -> Result<(), String
     };
     Scalar::new(parse).with("const", expected)
 }
+
+#[cfg(test)]
+mod tests;

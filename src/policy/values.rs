@@ -5,17 +5,7 @@ use std::fmt::Display;
 use jiff::civil::Date;
 
 use super::{Basis, Pattern, reader::shorten, suggest::closest};
-use crate::{quantity::Quantity, rules::Rule};
-
-/// The runtimes of the catalogue.
-pub(super) fn known_runtimes() -> &'static [&'static str] {
-    &["go", "rust"]
-}
-
-/// The variables of the catalogue.
-pub(super) fn known_variables() -> &'static [&'static str] {
-    &["GOMAXPROCS", "GOMEMLIMIT", "TOKIO_WORKER_THREADS", "RAYON_NUM_THREADS"]
-}
+use crate::{quantity::Quantity, rules::Rule, runtimes};
 
 /// A factor as an exact fraction: `1.5` is 15 over 10. Never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +111,10 @@ pub(super) fn default_request(basis: Basis, text: &str) -> Result<(String, Quant
     let example = if basis == Basis::Cpu { "500m" } else { "256Mi" };
     let quantity = Quantity::parse(text)
         .map_err(|error| format!("must be a quantity such as {example}, not `{}`: {error}", shorten(text)))?;
+    // The API server reads `Mi` as zero; nobody means it.
+    if !text.contains(|character: char| character.is_ascii_digit()) {
+        return Err(format!("must be a quantity such as {example}, not `{}`: there is no digit in it", shorten(text)));
+    }
     if quantity < Quantity::default() {
         return Err(format!("must not be below 0, not `{text}`"));
     }
@@ -139,15 +133,16 @@ pub(super) fn rule(text: &str) -> Result<Rule, String> {
 }
 
 pub(super) fn runtime(text: &str) -> Result<String, String> {
-    known(text, "a runtime", known_runtimes())
+    known(text, "a runtime", &runtimes::ALL.map(|runtime| runtime.name))
 }
 
 /// A variable of the catalogue, or one of `own`.
-pub(super) fn variable(text: &str, own: &[String]) -> Result<String, String> {
-    if own.iter().any(|name| name == text) {
+pub(super) fn variable(text: &str, own: &[&str]) -> Result<String, String> {
+    if own.contains(&text) {
         return Ok(text.to_owned());
     }
-    known(text, "a variable that podfit knows", known_variables())
+    let names: Vec<_> = runtimes::variables().map(|variable| variable.name).collect();
+    known(text, "a variable that podfit knows", &names)
 }
 
 /// A label's key: `name` or `prefix/name`.

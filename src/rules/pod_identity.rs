@@ -12,7 +12,8 @@ use crate::{
     fitting::{Fitting, Report, Standing},
     policy::{EnvFrom, Governed, Mode, PodIdentity},
     rules::Rule,
-    verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, Signal, SkipReason, Source, Verdict},
+    runtimes::Signal,
+    verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, SkipReason, Source, Verdict},
     wishes,
     workload::ContainerKind,
 };

@@ -16,7 +16,8 @@ use crate::{
     object::Port,
     policy::{Governed, Mode, ProbeKind, Probes},
     rules::Rule,
-    verdict::{Change, Check, Edit, Field, Finding, Origin, OriginBasis, PortReference, Signal, SkipReason, Verdict},
+    runtimes::Signal,
+    verdict::{Change, Check, Edit, Field, Finding, Origin, OriginBasis, PortReference, SkipReason, Verdict},
     wishes::{self, ProbeWish},
     workload::{ContainerKind, Kind, Workload},
 };
@@ -137,8 +138,9 @@ fn http_kinds(settings: &Probes) -> &'static [ProbeKind] {
 }
 
 fn by_policy<'a>(settings: &'a Probes, fitting: &Fitting<'a>) -> Result<Option<Plan<'a>>, Reason> {
-    if ProbeKind::ALL.into_iter().any(|kind| has(fitting, kind)) {
-        return Err((SkipReason::HasProbe, ""));
+    if let Some(kind) = ProbeKind::ALL.into_iter().find(|kind| has(fitting, *kind)) {
+        let is_ours = fitting.pod.injected.names(fitting.at.name(), kind.field());
+        return Err((if is_ours { SkipReason::AlreadyInjected } else { SkipReason::HasProbe }, ""));
     }
     let mut conventional = tcp_ports(fitting).filter(|port| follows_convention(settings, port));
     if let Some(port) = conventional.next() {

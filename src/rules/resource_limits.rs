@@ -13,7 +13,8 @@ use crate::{
     fitting::{Amount, Fitting, Report},
     policy::{Basis, DefaultLimit, Governed, Mode, ResourceLimits},
     rules::Rule,
-    verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, Signal, SkipReason, Verdict},
+    runtimes::Signal,
+    verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, SkipReason, Verdict},
     workload::ContainerKind,
 };
 

@@ -11,13 +11,17 @@ use std::borrow::Cow;
 
 use crate::{
     fitting::{Fitting, Report, Standing},
-    policy::{Basis, EnvFrom, Governed, Mode, PlatformVariable, Rounding, RuntimeSizing},
+    policy::{Basis, EnvFrom, Governed, Mode, PlatformVariable, RuntimeSizing},
     rules::Rule,
-    runtimes::{self, Formula, MEMORY_HELPER, NotSized, Runtime, Sized, Tier, Variable},
-    verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, Signal, SkipReason, Source, Verdict},
+    runtimes::{self, Formula, MEMORY_HELPER, Runtime, Signal, Tier, Variable},
+    verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, SkipReason, Source, Verdict},
     wishes,
     workload::ContainerKind,
 };
+
+mod size;
+
+use size::{NotSized, Sized};
 
 pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'a>, verdict: &mut Verdict<'a>) {
     let settings = governed.settings;
@@ -48,7 +52,10 @@ fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static 
         return known.map(|runtime| (runtime, Signal::Annotation)).collect();
     }
     let detected = if settings.detect {
-        runtimes::detect(&fitting.at, fitting.pod.workload.pod_metadata(), &fitting.pod.injected)
+        {
+            let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
+            runtimes::detect(&fitting.at, fitting.pod.workload.pod_metadata(), &is_ours)
+        }
     } else {
         Vec::new()
     };
@@ -106,12 +113,12 @@ impl<'a> Wanted<'a> {
     fn size(&self, settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'a>, NotSized<'a>> {
         match &self.value {
             WantedValue::Formula(Formula::Workers { rounding, minimum }) => {
-                runtimes::workers(*rounding, *minimum, settings, fitting)
+                size::workers(*rounding, *minimum, settings, fitting)
             }
             WantedValue::Formula(Formula::MemoryCeiling { minimum_limit }) => {
-                runtimes::memory_ceiling(*minimum_limit, settings, fitting)
+                size::memory_ceiling(*minimum_limit, settings, fitting)
             }
-            WantedValue::Platform(variable) => runtimes::platform_value(variable, settings, fitting),
+            WantedValue::Platform(variable) => size::platform_value(variable, settings, fitting),
         }
     }
 
@@ -239,15 +246,5 @@ fn restart_on_resize<'a>(first: usize, fitting: &Fitting<'a>, report: &mut Repor
         };
         let finding = report.finding(fitting, Field::ResizePolicy, "injected values would be stale after a resize");
         report.push(Finding { value: Cow::Borrowed(basis.resource()), edits: vec![edit], ..finding });
-    }
-}
-
-impl Rounding {
-    /// `numerator / denominator`, rounded.
-    pub fn divide(self, numerator: u128, denominator: u128) -> u128 {
-        match self {
-            Self::Up => numerator.div_ceil(denominator),
-            Self::Down => numerator / denominator,
-        }
     }
 }

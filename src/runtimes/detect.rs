@@ -1,27 +1,54 @@
 //! Detection: which runtimes a container has, by the Pod's own words. Signals of one class are asked together; the first
 //! class with an answer decides. (`podfit.dev/runtimes`, the strongest, is read by `wishes`.)
 
+use std::fmt;
+
 use super::{ALL, Runtime};
 use crate::{
     image::Image,
-    injected::Injected,
     object::{Container, Metadata},
-    verdict::Signal,
     workload::{ContainerAt, ContainerList},
 };
 
-/// The runtimes found in a container, with the signal that gave them away; empty when nothing tells.
+/// What gave a runtime away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal<'a> {
+    Policy,
+    Annotation,
+    OpenTelemetry,
+    Datadog,
+    Command(&'a str),
+    Variable(&'a str),
+    Image(&'a str),
+}
+
+/// The runtimes found in a container, with the signal that gave them away; empty when nothing tells. `is_ours` says which
+/// variables podfit has put there itself.
 pub fn detect<'a>(
     at: &ContainerAt<'a, 'a>,
     metadata: &'a Metadata<'a>,
-    injected: &Injected<'_>,
+    is_ours: &dyn Fn(&str) -> bool,
 ) -> Vec<(&'static Runtime, Signal<'a>)> {
     by_instrumentation(at, metadata)
         .or_else(|| by_command(at.container))
         .map(|found| vec![found])
-        .or_else(|| non_empty(by_variables(at.container, injected)))
+        .or_else(|| non_empty(by_variables(at.container, is_ours)))
         .or_else(|| by_image(at.container).map(|found| vec![found]))
         .unwrap_or_default()
+}
+
+impl fmt::Display for Signal<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Policy => formatter.write_str("the policy"),
+            Self::Annotation => formatter.write_str("the Pod's annotation"),
+            Self::OpenTelemetry => formatter.write_str("an OpenTelemetry annotation"),
+            Self::Datadog => formatter.write_str("a Datadog annotation"),
+            Self::Command(word) => write!(formatter, "the command {word}"),
+            Self::Variable(name) => write!(formatter, "the variable {name}"),
+            Self::Image(component) => write!(formatter, "the image component {component}"),
+        }
+    }
 }
 
 const OPEN_TELEMETRY: &str = "instrumentation.opentelemetry.io/";
@@ -100,10 +127,13 @@ fn file_name(path: &str) -> &str {
 }
 
 /// Variables of the user's: our own injections tell nothing new on a second call.
-fn by_variables<'a>(container: &'a Container<'_>, injected: &Injected<'_>) -> Vec<(&'static Runtime, Signal<'a>)> {
+fn by_variables<'a>(
+    container: &'a Container<'_>,
+    is_ours: &dyn Fn(&str) -> bool,
+) -> Vec<(&'static Runtime, Signal<'a>)> {
     let names = || {
         let names = container.env.iter().flat_map(|env| env.iter()).map(|variable| variable.name.as_str());
-        names.filter(|name| !injected.names(container.name.as_str(), name))
+        names.filter(|name| !is_ours(name))
     };
     let found = |runtime: &'static Runtime| {
         let name = names().find(|name| runtime.signs.variables.contains(name))?;

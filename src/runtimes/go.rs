@@ -1,7 +1,6 @@
 //! Go: GOMAXPROCS and GOMEMLIMIT, inert in anything but a Go program, hence on by default.
 
-use super::{Formula, Runtime, Signs, Tier, Variable};
-use crate::policy::Rounding;
+use super::{Formula, Rounding, Runtime, Signs, Tier, Variable};
 
 pub const GO: Runtime = Runtime {
     name: "go",

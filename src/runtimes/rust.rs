@@ -1,7 +1,6 @@
 //! Rust: the thread pools of tokio and rayon, where the Pod itself names them.
 
-use super::{Formula, Runtime, Signs, Tier, Variable};
-use crate::policy::Rounding;
+use super::{Formula, Rounding, Runtime, Signs, Tier, Variable};
 
 pub const RUST: Runtime = Runtime {
     name: "rust",

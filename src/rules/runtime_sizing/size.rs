@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::MEMORY_HELPER;
 use crate::{
     fitting::{Amount, Fitting, Standing},
     policy::{Basis, CpuFrom, PlatformVariable, Rounding, RuntimeSizing},
+    runtimes::MEMORY_HELPER,
     verdict::{OriginBasis, SkipReason, Source},
 };
 

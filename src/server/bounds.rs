@@ -1,0 +1,47 @@
+//! The one table of the server's bounds. Tests shorten the time-outs.
+
+use std::time::Duration;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// A larger body is answered with 413.
+    pub body_bytes: usize,
+    /// All bodies that are being read or judged; beyond it 503.
+    pub in_flight_bytes: usize,
+    /// Read and thrown away of a body that is refused, so that its sender gets to read the answer.
+    pub discarded_bytes: usize,
+    /// Open connections on the webhook port, and on the admin port.
+    pub connections: usize,
+    /// Concurrent streams of one h2 connection.
+    pub streams: u32,
+    /// Read buffer of one HTTP/1.1 connection, and so its longest head, in bytes.
+    pub head_bytes: usize,
+    pub handshake: Duration,
+    /// From the head of a request to the end of its body.
+    pub body: Duration,
+    /// From one request to the head of the next. The API server keeps idle connections for 90 s: closing earlier than
+    /// it does races with its next POST, which it does not retry.
+    pub idle: Duration,
+    /// Between two looks at certificate and policy files.
+    pub poll: Duration,
+    /// What in-flight reviews get at the end. With the linger before it, less than a Pod's 30 s of grace.
+    pub drain: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            body_bytes: 8 << 20,
+            in_flight_bytes: 16 << 20,
+            discarded_bytes: 64 << 20,
+            connections: 4096,
+            streams: 128,
+            head_bytes: 64 << 10,
+            handshake: Duration::from_secs(10),
+            body: Duration::from_secs(10),
+            idle: Duration::from_mins(5),
+            poll: Duration::from_secs(2),
+            drain: Duration::from_secs(20),
+        }
+    }
+}

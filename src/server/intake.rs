@@ -1,0 +1,103 @@
+//! From a request to its body bytes, under the bounds: size, bytes in flight, time. `webhook.rs` calls it.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::Request,
+    http::{HeaderMap, header::EXPECT},
+};
+use http_body_util::BodyExt;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
+
+use super::Bounds;
+
+/// Why a body is not judged.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("the review is larger than {0} bytes")]
+    TooLarge(usize),
+    #[error("too many bytes in flight, try again")]
+    Busy,
+    #[error("the review did not arrive in time")]
+    Late,
+    #[error("the review did not arrive whole: {0}")]
+    Broken(axum::Error),
+}
+
+/// All bodies that are being read or judged share its bytes.
+pub(super) struct Intake {
+    free: Arc<Semaphore>,
+    bounds: Bounds,
+}
+
+/// A whole body, and its share of the bytes in flight for as long as it lives.
+pub(super) struct Held {
+    pub(super) bytes: Bytes,
+    _share: OwnedSemaphorePermit,
+}
+
+impl Intake {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self { free: Arc::new(Semaphore::new(bounds.in_flight_bytes)), bounds }
+    }
+
+    /// The whole body, or why not; never later than `deadline`.
+    pub(super) async fn read(&self, request: Request, deadline: Instant) -> Result<Held, Refusal> {
+        let (head, mut body) = request.into_parts();
+        let outcome = timeout_at(deadline, self.gather(&mut body)).await.unwrap_or(Err(Refusal::Late));
+        if matches!(outcome, Err(Refusal::TooLarge(_) | Refusal::Busy)) && !waits_for_go_ahead(&head.headers) {
+            // Closing on a sender that still writes would reset the connection under our answer.
+            let _ = timeout_at(deadline, self.discard(&mut body)).await;
+        }
+        outcome
+    }
+
+    /// With a `Content-Length` its bytes are taken at once and memory once; without, both grow with what arrives.
+    async fn gather(&self, body: &mut Body) -> Result<Held, Refusal> {
+        let announced = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        let mut share = self.take(0, announced.unwrap_or(0))?;
+        let mut first = Bytes::new();
+        let mut rest = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(Refusal::Broken)?.into_data() else { continue };
+            let length = first.len() + rest.len() + data.len();
+            share.merge(self.take(share.num_permits(), length)?);
+            if first.is_empty() && rest.is_empty() {
+                first = data;
+            } else {
+                if rest.is_empty() {
+                    rest = Vec::with_capacity(announced.unwrap_or(length));
+                    rest.extend_from_slice(&std::mem::take(&mut first));
+                }
+                rest.extend_from_slice(&data);
+            }
+        }
+        Ok(Held { bytes: if rest.is_empty() { first } else { rest.into() }, _share: share })
+    }
+
+    /// What `length` bytes need beyond the `held` ones.
+    fn take(&self, held: usize, length: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        if length > self.bounds.body_bytes {
+            return Err(Refusal::TooLarge(self.bounds.body_bytes));
+        }
+        let missing = u32::try_from(length.saturating_sub(held)).map_err(|_| Refusal::Busy)?;
+        Arc::clone(&self.free).try_acquire_many_owned(missing).map_err(|_| Refusal::Busy)
+    }
+
+    async fn discard(&self, body: &mut Body) {
+        let mut left = self.bounds.discarded_bytes;
+        while let Some(Ok(frame)) = body.frame().await {
+            let Some(after) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+            left = after;
+        }
+    }
+}
+
+/// `Expect: 100-continue` (curl, above 1 MB): the sender has not begun, and will not if we answer now.
+fn waits_for_go_ahead(headers: &HeaderMap) -> bool {
+    headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}

@@ -1,0 +1,238 @@
+//! What is counted. Every label value is the `as_str` of an enum (hence `&'static str`): none comes from a request.
+
+use std::{fmt, sync::atomic::AtomicU64, time::Duration};
+
+use jiff::Timestamp;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::Registry,
+};
+
+use super::log::LostLines;
+use crate::{
+    admission::{Decision, Operation, Phase, Record},
+    policy::Mode,
+    rules::Rule,
+};
+
+/// Seconds: 10 µs to 2.6 s, by factors of four. A usual review takes some 20 µs.
+const BUCKETS: [f64; 10] = [1e-5, 4e-5, 1.6e-4, 6.4e-4, 2.56e-3, 1.024e-2, 4.096e-2, 0.163_84, 0.655_36, 2.621_44];
+
+pub(super) struct Metrics {
+    registry: Registry,
+    reviews: Family<ReviewLabels, Counter>,
+    duration: Family<PhaseLabels, Histogram, fn() -> Histogram>,
+    findings: Family<FindingLabels, Counter>,
+    injections: Family<RuleLabels, Counter>,
+    skipped: Family<SkipLabels, Counter>,
+    in_flight: Gauge,
+    not_after: Gauge<f64, AtomicU64>,
+    policy_reloads: Family<ResultLabels, Counter>,
+    certificate_reloads: Family<ResultLabels, Counter>,
+    policies: Gauge,
+    exemptions: Family<StateLabels, Gauge>,
+}
+
+/// How a changed file ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reload {
+    Taken,
+    Refused,
+}
+
+/// What is in force today.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) policies: usize,
+    pub(super) active: usize,
+    pub(super) expired: usize,
+}
+
+/// A review is in flight for as long as this lives.
+pub(super) struct InFlight<'a>(&'a Gauge);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReviewLabels {
+    phase: &'static str,
+    operation: &'static str,
+    decision: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PhaseLabels {
+    phase: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FindingLabels {
+    rule: &'static str,
+    mode: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RuleLabels {
+    rule: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SkipLabels {
+    rule: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabels {
+    state: &'static str,
+}
+
+impl Metrics {
+    pub(super) fn new(lost_lines: &LostLines) -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("podfit"),
+            reviews: Family::default(),
+            duration: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            findings: Family::default(),
+            injections: Family::default(),
+            skipped: Family::default(),
+            in_flight: Gauge::default(),
+            not_after: Gauge::default(),
+            policy_reloads: Family::default(),
+            certificate_reloads: Family::default(),
+            policies: Gauge::default(),
+            exemptions: Family::default(),
+        };
+        metrics.register(lost_lines);
+        metrics.start_at_zero();
+        metrics
+    }
+
+    pub(super) fn begin(&self) -> InFlight<'_> {
+        self.in_flight.inc();
+        InFlight(&self.in_flight)
+    }
+
+    /// One review that was judged, and how long judging it took: decoding and encoding too, waiting for its body not.
+    pub(super) fn review(&self, record: &Record, took: Duration) {
+        self.decision(record.phase, record.operation, record.decision);
+        self.duration.get_or_create(&PhaseLabels { phase: record.phase.as_str() }).observe(took.as_secs_f64());
+        for &(rule, mode) in &record.findings {
+            self.findings.get_or_create(&FindingLabels { rule: rule.id(), mode: mode.as_str() }).inc();
+        }
+        for &rule in &record.injections {
+            self.injections.get_or_create(&RuleLabels { rule: rule.id() }).inc();
+        }
+        for &(rule, reason) in &record.skips {
+            self.skipped.get_or_create(&SkipLabels { rule: rule.id(), reason: reason.as_str() }).inc();
+        }
+    }
+
+    /// One review answered, also where its body never came to be judged.
+    pub(super) fn decision(&self, phase: Phase, operation: Operation, decision: Decision) {
+        let labels = ReviewLabels { phase: phase.as_str(), operation: operation.as_str(), decision: decision.as_str() };
+        self.reviews.get_or_create(&labels).inc();
+    }
+
+    pub(super) fn policy_reloads(&self, result: Reload) {
+        self.policy_reloads.get_or_create(&ResultLabels { result: result.as_str() }).inc();
+    }
+
+    pub(super) fn certificate_reloads(&self, result: Reload) {
+        self.certificate_reloads.get_or_create(&ResultLabels { result: result.as_str() }).inc();
+    }
+
+    pub(super) fn in_force(&self, tally: &Tally, certificate_not_after: Timestamp) {
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.policies.set(gauge(tally.policies));
+        self.exemptions.get_or_create(&StateLabels { state: "active" }).set(gauge(tally.active));
+        self.exemptions.get_or_create(&StateLabels { state: "expired" }).set(gauge(tally.expired));
+        self.not_after.set(certificate_not_after.as_duration().as_secs_f64());
+    }
+
+    /// The page of `/metrics`, in the `OpenMetrics` text that Prometheus asks for.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice: writing to a `String` does not fail.
+    pub(super) fn page(&self) -> Result<String, fmt::Error> {
+        let mut page = String::with_capacity(16 << 10);
+        encode(&mut page, &self.registry)?;
+        Ok(page)
+    }
+
+    /// The library appends `_total` to counters and `_info` to infos.
+    fn register(&mut self, lost_lines: &LostLines) {
+        let it = &mut self.registry;
+        it.register("reviews", "Reviews answered", self.reviews.clone());
+        it.register("review_duration_seconds", "Time to judge one review", self.duration.clone());
+        it.register("findings", "Findings by rule and mode", self.findings.clone());
+        it.register("injections", "Injections made", self.injections.clone());
+        it.register("skipped", "Injections that must not be made, by reason", self.skipped.clone());
+        it.register("in_flight_reviews", "Reviews being read or judged", self.in_flight.clone());
+        it.register(
+            "certificate_not_after_seconds",
+            "End of the certificate's validity, Unix time",
+            self.not_after.clone(),
+        );
+        it.register("policy_reloads", "Changed policies, by what became of them", self.policy_reloads.clone());
+        it.register(
+            "certificate_reloads",
+            "Changed certificates, by what became of them",
+            self.certificate_reloads.clone(),
+        );
+        it.register("policies", "Policies in force", self.policies.clone());
+        it.register("exemptions", "Exemptions of the policies in force", self.exemptions.clone());
+        it.register("log_lines_lost", "Log lines that the sink did not take in time", lost_lines.counter());
+        it.register("build", "This build", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    }
+
+    /// A series that appears with its first event hides that event from `rate()`.
+    fn start_at_zero(&self) {
+        for phase in [Phase::Mutate, Phase::Validate] {
+            drop(self.duration.get_or_create(&PhaseLabels { phase: phase.as_str() }));
+            for decision in [Decision::Allowed, Decision::Warned, Decision::Denied, Decision::Failed] {
+                let labels = ReviewLabels {
+                    phase: phase.as_str(),
+                    operation: Operation::Create.as_str(),
+                    decision: decision.as_str(),
+                };
+                drop(self.reviews.get_or_create(&labels));
+            }
+        }
+        for rule in Rule::ALL {
+            drop(self.injections.get_or_create(&RuleLabels { rule: rule.id() }));
+            for mode in [Mode::Deny, Mode::Warn, Mode::Audit] {
+                drop(self.findings.get_or_create(&FindingLabels { rule: rule.id(), mode: mode.as_str() }));
+            }
+        }
+        for result in [Reload::Taken, Reload::Refused] {
+            let labels = ResultLabels { result: result.as_str() };
+            drop(self.policy_reloads.get_or_create(&labels));
+            drop(self.certificate_reloads.get_or_create(&labels));
+        }
+    }
+}
+
+impl Reload {
+    pub(super) fn of<T, E>(outcome: &Result<T, E>) -> Self {
+        if outcome.is_ok() { Self::Taken } else { Self::Refused }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

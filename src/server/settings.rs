@@ -1,0 +1,23 @@
+//! What the server is told, resolved. `cli/serve.rs` makes it of flags and environment.
+
+use std::path::PathBuf;
+
+use super::Bounds;
+
+#[derive(Debug)]
+pub struct Settings {
+    /// File or folder; the embedded policy without.
+    pub policy: Option<PathBuf>,
+    pub certificate: CertificateFrom,
+    /// PEM file; clients of the webhook port must then show a certificate of one of these CAs.
+    pub client_ca: Option<PathBuf>,
+    pub bounds: Bounds,
+}
+
+#[derive(Debug)]
+pub enum CertificateFrom {
+    /// PEM files, looked at again while serving.
+    Files { certificate: PathBuf, key: PathBuf },
+    /// A pair for localhost, made at the start; its CA is written to `ca_out`.
+    ThrowAway { ca_out: Option<PathBuf> },
+}

@@ -1,0 +1,156 @@
+//! One review over HTTP: body bytes in, `admission::answer`, its bytes out, counted and logged once. `routes.rs` calls it.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{
+        HeaderValue, StatusCode, Version,
+        header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+    },
+    response::Response,
+};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::{
+    Bounds,
+    health::Health,
+    intake::{Intake, Refusal},
+    log,
+    metrics::Metrics,
+    reload::today,
+};
+use crate::{
+    admission::{self, Answer, Decision, Operation, Phase},
+    policy::PolicySet,
+};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// What the two endpoints share.
+pub(super) struct Webhook {
+    policies: Arc<ArcSwap<PolicySet>>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    intake: Intake,
+    longest_body: Duration,
+}
+
+impl Webhook {
+    pub(super) fn new(
+        policies: Arc<ArcSwap<PolicySet>>,
+        metrics: Arc<Metrics>,
+        health: Arc<Health>,
+        bounds: Bounds,
+    ) -> Self {
+        Self { policies, metrics, health, intake: Intake::new(bounds), longest_body: bounds.body }
+    }
+
+    pub(super) async fn review(&self, phase: Phase, request: Request) -> Response {
+        let _in_flight = self.metrics.begin();
+        let version = request.version();
+        let deadline = Instant::now() + time_for_body(request.uri().query(), self.longest_body);
+        let mut response = match self.intake.read(request, deadline).await {
+            Ok(held) => self.judge(phase, &held.bytes),
+            Err(refusal) => self.refuse(phase, &refusal),
+        };
+        if self.health.is_draining() && version < Version::HTTP_2 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    fn judge(&self, phase: Phase, body: &[u8]) -> Response {
+        let began = Instant::now();
+        let policies = self.policies.load();
+        let settings = admission::Settings { policies: &policies, namespaces: None, today: today() };
+        let answer = guarded(phase, body, || admission::answer(phase, body, &settings));
+        self.metrics.review(&answer.record, began.elapsed());
+        log::review(&answer.record);
+        let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let content_type = if answer.body.first() == Some(&b'{') { JSON } else { TEXT };
+        respond(status, content_type, answer.body.into())
+    }
+
+    fn refuse(&self, phase: Phase, refusal: &Refusal) -> Response {
+        let (status, decision) = match refusal {
+            Refusal::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, Decision::Invalid),
+            Refusal::Broken(_) => (StatusCode::BAD_REQUEST, Decision::Invalid),
+            Refusal::Busy | Refusal::Late => (StatusCode::SERVICE_UNAVAILABLE, Decision::Failed),
+        };
+        self.metrics.decision(phase, Operation::Other, decision);
+        warn!(phase = phase.as_str(), status = status.as_u16(), reason = %refusal, "review not read");
+        respond(status, TEXT, format!("{refusal}\n").into())
+    }
+}
+
+/// A bug in one rule is one failed review, not an outage.
+fn guarded(phase: Phase, body: &[u8], judge: impl FnOnce() -> Answer) -> Answer {
+    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| admission::fault(phase, body))
+}
+
+/// The client of the API server sends a review again that is answered with 503 and `Retry-After`, within its time-out.
+fn respond(status: StatusCode, content_type: HeaderValue, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// The API server says in `?timeout=5s` when it gives up; the answer is to be there a tenth earlier.
+fn time_for_body(query: Option<&str>, longest: Duration) -> Duration {
+    let told = query.unwrap_or("").split('&').find_map(|pair| pair.strip_prefix("timeout="));
+    told.and_then(duration).map_or(longest, |told| (told * 9 / 10).min(longest))
+}
+
+/// Whole seconds or milliseconds, as the API server writes them; anything else is no hint.
+fn duration(text: &str) -> Option<Duration> {
+    if let Some(milliseconds) = text.strip_suffix("ms") {
+        milliseconds.parse().ok().map(Duration::from_millis)
+    } else {
+        text.strip_suffix('s')?.parse().ok().map(Duration::from_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_one_failed_review() {
+        let body = br#"{"request":{"uid":"u"}}"#;
+        for (phase, status) in [(Phase::Mutate, 200), (Phase::Validate, 500)] {
+            let answer = guarded(phase, body, || panic!("a bug"));
+            assert_eq!((answer.status, answer.record.decision), (status, Decision::Failed), "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn the_timeout_of_the_query_bounds_the_body() {
+        for (query, milliseconds) in [
+            (None, 10_000),
+            (Some("timeout=5s"), 4_500),
+            (Some("a=b&timeout=500ms&c"), 450),
+            (Some("timeout=30s"), 10_000),
+            (Some("timeout=0s"), 0),
+            (Some("timeout=1m"), 10_000),
+            (Some("timeout=-5s"), 10_000),
+            (Some("timeout=99999999999999999999s"), 10_000),
+            (Some("timeouts=5s"), 10_000),
+        ] {
+            let time = time_for_body(query, Duration::from_secs(10));
+            assert_eq!(time, Duration::from_millis(milliseconds), "{query:?}");
+        }
+    }
+}
