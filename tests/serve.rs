@@ -67,7 +67,13 @@ impl Server {
         let folder = TempDir::new().unwrap();
         let pair = make_pair(&LOCAL_HOSTS, 2).unwrap();
         write_pair(folder.path(), &pair);
-        Self::of(folder, pair, bounds, change).await
+        Self::of(folder, pair, bounds, change).await.up().await
+    }
+
+    /// Once it answers it has read its files, and a test may change them.
+    async fn up(self) -> Self {
+        assert_eq!(self.admin("/livez").await.status, StatusCode::OK);
+        self
     }
 
     async fn of(folder: TempDir, pair: Pair, bounds: Bounds, change: impl FnOnce(&mut Settings)) -> Self {
@@ -224,7 +230,7 @@ async fn a_certificate_is_swapped_under_load_without_a_failed_review() {
         let (old, new) = (make_pair(&LOCAL_HOSTS, 2).unwrap(), make_pair(&LOCAL_HOSTS, 2).unwrap());
         layout.place(folder.path(), &old);
         let authorities = [old.ca.clone(), new.ca.clone()];
-        let server = Server::of(folder, old, quick(), |_| {}).await;
+        let server = Server::of(folder, old, quick(), |_| {}).await.up().await;
 
         let over = Arc::new(AtomicBool::new(false));
         let load: Vec<_> = (0..4)
@@ -276,7 +282,6 @@ async fn a_policy_follows_its_file_unless_it_is_bad() {
 
 #[tokio::test]
 async fn a_start_without_what_was_asked_for_names_the_flag() {
-    let absent = || PathBuf::from("/nonexistent/file");
     for (change, message) in [
         (
             (|settings| settings.policy = Some(PathBuf::from("/nonexistent/file"))) as fn(&mut Settings),
@@ -291,8 +296,10 @@ async fn a_start_without_what_was_asked_for_names_the_flag() {
             "--ca-out (PODFIT_CA_OUT) /nonexistent/file",
         ),
     ] {
-        assert!(!absent().exists());
-        let server = Server::with(Bounds::default(), change).await;
+        let folder = TempDir::new().unwrap();
+        let pair = make_pair(&LOCAL_HOSTS, 2).unwrap();
+        write_pair(folder.path(), &pair);
+        let server = Server::of(folder, pair, Bounds::default(), change).await;
         assert_eq!(server.done.await.unwrap().unwrap_err().to_string(), message);
     }
 }
@@ -334,7 +341,7 @@ async fn a_drain_answers_what_is_in_flight_and_closes_what_is_idle() {
     let mut idle = server.connect().await;
     idle.write_all(request_head("/validate", REVIEW.len(), "").as_bytes()).await.unwrap();
     idle.write_all(REVIEW.as_bytes()).await.unwrap();
-    assert!(!read_head(&mut idle).await.contains("connection: close"));
+    assert!(!read_answer(&mut idle).await.contains("connection: close"));
     let mut busy = server.connect().await;
     begin_review(&mut busy, "/validate", REVIEW.len()).await;
     assert_eq!(server.admin("/readyz").await.body, "ready\n");
