@@ -20,7 +20,7 @@ use http_body_util::BodyExt;
 use hyper::{
     HeaderMap, Method, Request, StatusCode,
     client::conn::{http1, http2},
-    header::{CONNECTION, CONTENT_TYPE, HOST, RETRY_AFTER},
+    header::{CONTENT_TYPE, HOST, RETRY_AFTER},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use podfit::{
@@ -361,21 +361,20 @@ async fn a_drain_answers_what_is_in_flight_and_closes_what_is_idle() {
     done.await.unwrap().unwrap();
 }
 
-#[tokio::test]
-async fn a_drain_lingers_while_the_cluster_still_sends() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_under_load_fails_no_review_while_the_cluster_still_sends() {
     let server = Server::start(Bounds::default()).await;
+    let mut kept = Vec::new();
+    for _client in 0..4 {
+        kept.push(tokio::spawn(review_until_told_to_close(server.connect().await)));
+    }
     let Server { webhook, pair, stop, done, folder: _folder, .. } = server;
     stop.send(Duration::from_mins(1)).unwrap();
-    let close = loop {
-        let connection = connect(webhook, client(&[&pair.ca]), "localhost").await.unwrap();
-        let request = Request::post("/validate").header(HOST, "localhost").body(Body::from(REVIEW)).unwrap();
-        let answer = over_http1(connection, request).await.unwrap();
-        assert_eq!(answer.status, StatusCode::OK);
-        if let Some(close) = answer.headers.get(CONNECTION) {
-            break close.clone();
-        }
-    };
-    assert_eq!(close, "close");
+    for reviews in kept {
+        assert!(reviews.await.unwrap() > 0);
+    }
+    let late = connect(webhook, client(&[&pair.ca]), "localhost").await.unwrap();
+    assert_eq!(review_until_told_to_close(late).await, 1);
     done.abort();
 }
 
@@ -486,6 +485,21 @@ async fn keep_reviewing(webhook: SocketAddr, authorities: [String; 2], over: Arc
         }
     }
     reviews
+}
+
+/// On one kept connection, until an answer says that it ends; then it ends, and not before. How many were answered.
+async fn review_until_told_to_close(mut connection: Connection) -> u32 {
+    for reviews in 1.. {
+        connection.write_all(request_head("/validate", REVIEW.len(), "").as_bytes()).await.unwrap();
+        connection.write_all(REVIEW.as_bytes()).await.unwrap();
+        let answer = read_answer(&mut connection).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        if answer.contains("connection: close\r\n") {
+            assert_eq!(connection.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+            return reviews;
+        }
+    }
+    unreachable!("the loop ends with its connection")
 }
 
 /// Sends a head, and returns when the server has begun to wait for the body.
