@@ -1,14 +1,27 @@
-//! Stand-in for the AdmissionReview envelope: the types and functions that the server calls.
+//! The AdmissionReview envelope (admission.k8s.io/v1) and the straight line of one review: `answer` takes body bytes and
+//! gives body bytes. The server calls it; it reads nothing but its arguments and never waits.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::civil::Date;
-use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::{
-    policy::{Mode, PolicySet},
+    fitting::Pod,
+    patch,
+    policy::{Labels, Mode, PolicySet},
+    review::{Context, review},
     rules::Rule,
+    verdict::{Finding, SkipReason, Verdict},
+    workload::{Kind, Workload},
 };
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+mod head;
+mod response;
+
+use head::Head;
+use response::Response;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     Mutate,
     Validate,
@@ -23,7 +36,7 @@ impl Phase {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     Create,
     Update,
@@ -39,21 +52,28 @@ impl Operation {
             Self::Update => "UPDATE",
             Self::Delete => "DELETE",
             Self::Connect => "CONNECT",
-            Self::Other => "other",
+            Self::Other => "OTHER",
         }
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What became of a review: the metric's label and the log's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Decision {
+    /// Looked at, nothing to say.
     Allowed,
     Patched,
     Warned,
     Denied,
+    /// No policy matches.
     Unmatched,
+    /// An exemption or a Pod of the node itself.
     Exempt,
+    /// Not ours to judge: another kind, sub-resource or operation, no object, an object on its way out.
     Ignored,
+    /// A known kind that does not decode, or a fault of ours.
     Failed,
+    /// No review at all.
     Invalid,
 }
 
@@ -73,19 +93,7 @@ impl Decision {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SkipReason {
-    UserSet,
-}
-
-impl SkipReason {
-    pub fn as_str(self) -> &'static str {
-        "user-set"
-    }
-}
-
-pub trait NamespaceLabels {}
-
+/// An HTTP answer, and what is counted and logged of it.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -93,6 +101,7 @@ pub struct Answer {
     pub record: Record,
 }
 
+/// What the log line and the metrics say of a review: names, rules and reasons only.
 #[derive(Debug)]
 pub struct Record {
     pub phase: Phase,
@@ -106,65 +115,240 @@ pub struct Record {
     pub findings: Vec<(Rule, Mode)>,
     pub injections: Vec<Rule>,
     pub skips: Vec<(Rule, SkipReason)>,
+    /// The denial, the warnings or the failure, on one line.
     pub message: String,
-    pub error: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Review {
-    request: Request,
+/// Labels of namespaces, where they are watched.
+pub trait NamespaceLabels {
+    fn labels(&self, namespace: &str) -> Option<Labels>;
 }
 
-#[derive(Deserialize)]
-struct Request {
-    uid: String,
-    #[serde(default)]
-    name: String,
+/// What a review is judged under.
+#[derive(Clone, Copy)]
+pub struct Settings<'s> {
+    pub policies: &'s PolicySet,
+    pub namespaces: Option<&'s dyn NamespaceLabels>,
+    pub today: Date,
 }
 
-pub fn answer(
-    phase: Phase,
-    body: &[u8],
-    _policies: &PolicySet,
-    _namespaces: Option<&dyn NamespaceLabels>,
-    _today: Date,
-) -> Answer {
-    let Ok(Review { request }) = serde_json::from_slice::<Review>(body) else {
-        return Answer {
-            status: 400,
-            body: b"no AdmissionReview\n".to_vec(),
-            record: record(phase, Decision::Invalid, String::new(), String::new()),
-        };
+/// Answers one review.
+pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
+    let head = match std::str::from_utf8(body).map_err(|error| error.to_string()).and_then(Head::read) {
+        Ok(head) => head,
+        Err(why) => return invalid(phase, &why),
     };
-    let body = serde_json::json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": {"uid": request.uid, "allowed": true}});
-    Answer {
-        status: 200,
-        body: body.to_string().into_bytes(),
-        record: record(phase, Decision::Allowed, request.uid, request.name),
+    let Some(scope) = Scope::of(phase, &head) else { return Response::allowed(phase, &head, Decision::Ignored) };
+    let labels = settings.namespaces.and_then(|namespaces| namespaces.labels(&head.namespace));
+    if !settings.policies.may_match_namespace(&head.namespace, labels.as_ref()) {
+        return Response::allowed(phase, &head, Decision::Unmatched);
+    }
+    let objects = match head.objects(scope.kind) {
+        Ok(objects) => objects,
+        Err(error) => return failure(phase, &head, &format!("the {} does not decode: {error}", scope.kind.as_str())),
+    };
+    let Some(object) = &objects.object else { return Response::allowed(phase, &head, Decision::Ignored) };
+    if let Some(decision) = spared(&head, object) {
+        return Response::allowed(phase, &head, decision);
+    }
+    let context = Context { namespace: &head.namespace, labels: labels.as_ref(), today: settings.today };
+    let pod = Pod::read(object);
+    let mut verdict = review(settings.policies, &pod, &context);
+    match phase {
+        Phase::Mutate => mutation(&head, &verdict, &pod),
+        Phase::Validate => {
+            scope.narrow(&mut verdict);
+            if head.operation == Operation::Update && !verdict.findings.is_empty() {
+                if let Err(why) = ratchet(&mut verdict, objects.old_object, scope.kind, settings.policies, &context) {
+                    return Response::allowed(phase, &head, Decision::Failed).saying(why);
+                }
+            }
+            validation(&head, object, &verdict)
+        }
     }
 }
 
-pub fn failure(phase: Phase, _body: &[u8], why: &str) -> Answer {
-    let status = if phase == Phase::Mutate { 200 } else { 500 };
-    let mut record = record(phase, Decision::Failed, String::new(), String::new());
-    record.error = Some(why.to_owned());
-    Answer { status, body: b"{}".to_vec(), record }
+/// The answer to a panic while judging: the uid is read again, since nothing of the first try is left.
+pub fn fault(phase: Phase, body: &[u8]) -> Answer {
+    match std::str::from_utf8(body).map_err(|error| error.to_string()).and_then(Head::read) {
+        Ok(head) => failure(phase, &head, "podfit failed while judging; this is a bug"),
+        Err(why) => invalid(phase, &why),
+    }
 }
 
-fn record(phase: Phase, decision: Decision, uid: String, name: String) -> Record {
-    Record {
-        phase,
-        operation: Operation::Create,
-        decision,
-        uid,
-        namespace: "default".to_owned(),
-        name,
-        kind: "Pod".to_owned(),
-        user: "nobody".to_owned(),
-        findings: Vec::new(),
-        injections: Vec::new(),
-        skips: Vec::new(),
-        message: String::new(),
-        error: None,
+/// What of a request is judged.
+#[derive(Clone, Copy)]
+struct Scope {
+    kind: Kind,
+    /// None: all.
+    only: Option<&'static [Rule]>,
+}
+
+impl Scope {
+    /// Nothing for what is not ours: deletion, status, scale, bindings, other kinds.
+    fn of(phase: Phase, head: &Head<'_>) -> Option<Self> {
+        let kind = Kind::of(&head.group, &head.kind)?;
+        let all = Self { kind, only: None };
+        let of_update = Self { kind, only: Some(&[Rule::ResourceLimits, Rule::ImageTag]) };
+        match (phase, kind, head.operation, head.sub_resource.as_ref()) {
+            (_, Kind::Pod, Operation::Create, "") => Some(all),
+            (Phase::Mutate, ..) => None,
+            (_, Kind::Pod, Operation::Update, "ephemeralcontainers") => {
+                Some(Self { kind, only: Some(&[Rule::ImageTag]) })
+            }
+            (_, Kind::Pod, Operation::Update, "resize") => Some(Self { kind, only: Some(&[Rule::ResourceLimits]) }),
+            (_, _, Operation::Update, "") => Some(of_update),
+            (_, _, Operation::Create, "") => Some(all),
+            _ => None,
+        }
+    }
+
+    /// Drops what this request is not judged for, and gives each finding the mode of the answer.
+    fn narrow(self, verdict: &mut Verdict<'_>) {
+        verdict.findings.retain_mut(|finding| {
+            finding.mode = admission_mode(finding, self.kind);
+            finding.mode != Mode::Disabled && self.only.is_none_or(|rules| rules.contains(&finding.rule))
+        });
+    }
+}
+
+/// The mode of a finding in an admission answer. An injection that is missing in the final Pod may be our own outage, so it is
+/// audited; a missing limit stays what the policy says, although a default would have repaired it.
+pub fn admission_mode(finding: &Finding<'_>, kind: Kind) -> Mode {
+    if kind.is_template() {
+        return if finding.mode == Mode::Inject { Mode::Disabled } else { finding.mode.min(finding.templates) };
+    }
+    match (finding.mode, finding.policy_mode) {
+        (Mode::Inject, Mode::Inject) => Mode::Audit,
+        (Mode::Inject, policy_mode) => policy_mode,
+        (mode, _) => mode,
+    }
+}
+
+/// Objects that are never judged, whatever they hold.
+fn spared(head: &Head<'_>, object: &Workload<'_>) -> Option<Decision> {
+    let metadata = &object.metadata;
+    let is_mirror = object.kind == Kind::Pod && metadata.annotation("kubernetes.io/config.mirror").is_some();
+    if is_mirror && head.is_node() {
+        return Some(Decision::Exempt);
+    }
+    let is_owned = object.kind.is_template() && metadata.controller_kind().is_some();
+    (metadata.deletion.0 || is_owned).then_some(Decision::Ignored)
+}
+
+/// Keeps what is new since the old object; an old object that is missing or does not decode cannot be compared with.
+fn ratchet(
+    verdict: &mut Verdict<'_>,
+    old: Option<&RawValue>,
+    kind: Kind,
+    policies: &PolicySet,
+    context: &Context<'_>,
+) -> Result<(), &'static str> {
+    let old = old.ok_or("an UPDATE without oldObject cannot be compared, so it is allowed")?;
+    let old = Workload::decode(kind, old.get()).map_err(|_| "oldObject does not decode, so the UPDATE is allowed")?;
+    let pod = Pod::read(&old);
+    verdict.new_since(&review(policies, &pod, context));
+    Ok(())
+}
+
+fn mutation(head: &Head<'_>, verdict: &Verdict<'_>, pod: &Pod<'_>) -> Answer {
+    let operations = patch::operations(verdict, pod);
+    let decision = match operations.is_empty() {
+        false => Decision::Patched,
+        true => undisturbed(verdict),
+    };
+    let mut response = Response::new(Phase::Mutate, head, decision);
+    if !operations.is_empty() {
+        response.patch = Some(STANDARD.encode(patch::to_json(&operations)));
+    }
+    response.warnings = warnings_of_wishes(verdict);
+    let mut answer = response.write();
+    answer.record.injections = verdict.findings.iter().filter(|f| f.mode == Mode::Inject).map(|f| f.rule).collect();
+    answer.record.skips = verdict.skips.iter().map(|skip| (skip.rule, skip.reason)).collect();
+    answer
+}
+
+fn validation(head: &Head<'_>, object: &Workload<'_>, verdict: &Verdict<'_>) -> Answer {
+    let of = |mode| verdict.findings.iter().filter(move |finding| finding.mode == mode);
+    let mut warnings: Vec<String> = of(Mode::Warn).map(response::in_brief).collect();
+    warnings.extend(warnings_of_wishes(verdict));
+    let denied: Vec<&Finding<'_>> = of(Mode::Deny).collect();
+    let decision = match (denied.is_empty(), warnings.is_empty()) {
+        (false, _) => Decision::Denied,
+        (true, false) => Decision::Warned,
+        (true, true) => undisturbed(verdict),
+    };
+    let mut response = Response::new(Phase::Validate, head, decision);
+    response.name = Some(object.name());
+    response.denial = (!denied.is_empty()).then(|| response::Denial::of(&denied, object));
+    response.warnings = warnings;
+    response.audit = response::audit_annotations(verdict);
+    let mut answer = response.write();
+    answer.record.findings = verdict.findings.iter().map(|finding| (finding.rule, finding.mode)).collect();
+    answer
+}
+
+/// The decision where nothing was done.
+fn undisturbed(verdict: &Verdict<'_>) -> Decision {
+    match (verdict.matched, verdict.exempted.is_empty()) {
+        (false, _) => Decision::Unmatched,
+        (true, false) => Decision::Exempt,
+        (true, true) => Decision::Allowed,
+    }
+}
+
+/// What the user asked for by annotation and did not get, and what could not be read of it.
+fn warnings_of_wishes(verdict: &Verdict<'_>) -> Vec<String> {
+    let skips = verdict.skips.iter().filter(|skip| skip.is_warning());
+    let skips = skips
+        .map(|skip| format!("container {:?} gets no {}: {skip} [{}]", skip.container, skip.subject, skip.rule.id()));
+    verdict.notes.iter().cloned().chain(skips).collect()
+}
+
+/// `/mutate` allows without a patch; `/validate` fails, so that the installed failurePolicy decides.
+fn failure(phase: Phase, head: &Head<'_>, why: &str) -> Answer {
+    match phase {
+        Phase::Mutate => Response::allowed(phase, head, Decision::Failed).saying(why),
+        Phase::Validate => {
+            let mut answer = Response::allowed(phase, head, Decision::Failed).saying(why);
+            answer.status = 500;
+            answer.body = response::status_body(500, "InternalError", why);
+            answer
+        }
+    }
+}
+
+fn invalid(phase: Phase, why: &str) -> Answer {
+    let message = format!("this is no AdmissionReview of admission.k8s.io/v1: {why}");
+    Answer {
+        status: 400,
+        body: response::status_body(400, "BadRequest", &message),
+        record: Record::invalid(phase, message),
+    }
+}
+
+impl Record {
+    fn invalid(phase: Phase, message: String) -> Self {
+        Self {
+            phase,
+            operation: Operation::Other,
+            decision: Decision::Invalid,
+            uid: String::new(),
+            namespace: String::new(),
+            name: String::new(),
+            kind: String::new(),
+            user: String::new(),
+            findings: Vec::new(),
+            injections: Vec::new(),
+            skips: Vec::new(),
+            message,
+        }
+    }
+}
+
+impl Answer {
+    fn saying(mut self, message: impl Into<String>) -> Self {
+        self.record.message = message.into();
+        self
     }
 }

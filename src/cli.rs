@@ -1,4 +1,135 @@
-//! Stand-in for the command line: `serve` and `certs`.
+//! The command line: arguments, one match over the commands, exit codes. A thin caller of the core.
 
-pub mod certs;
-pub mod serve;
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::report::Appearance;
+
+mod certs;
+mod check;
+mod explain;
+mod fix;
+mod input;
+mod judge;
+mod policy;
+mod rules;
+mod serve;
+
+/// What a run has come to; the larger one wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    NothingDenied,
+    /// Something is denied, or differs.
+    Denied,
+    /// Something could not be judged.
+    NotJudged,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::NothingDenied => Self::SUCCESS,
+            Outcome::Denied => Self::from(1),
+            Outcome::NotJudged => Self::from(2),
+        }
+    }
+}
+
+/// podfit fits every container's runtime to its Pod's limits, and refuses Pods that cannot be fitted.
+#[derive(Debug, Parser)]
+#[command(name = "podfit", version, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Check(check::Check),
+    Fix(fix::Fix),
+    Explain(explain::Explain),
+    Rules(rules::Rules),
+    Policy(policy::Policy),
+    Certs(certs::Certs),
+    /// Prints the completions of a shell
+    Completions {
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the program with its arguments; answers are on standard output, troubles on standard error.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let matches = command(arguments.first()).try_get_matches_from(arguments);
+    let parsed = matches.and_then(|matches| <Arguments as clap::FromArgMatches>::from_arg_matches(&matches));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nothing is left to be done where the help text cannot be written.
+            let _ = error.print();
+            return if error.use_stderr() { Outcome::NotJudged.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    match dispatch(arguments.command) {
+        Ok(outcome) => outcome.into(),
+        // The reader has had enough, as with `| head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            Outcome::NotJudged.into()
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<Outcome> {
+    let output = &mut io::stdout().lock();
+    match command {
+        Command::Serve(serve) => serve.run().map(|()| Outcome::NothingDenied),
+        Command::Check(check) => check.run(output),
+        Command::Fix(fix) => fix.run(output),
+        Command::Explain(explain) => explain.run(output),
+        Command::Rules(rules) => rules.run(output),
+        Command::Policy(policy) => policy.run(output),
+        Command::Certs(certs) => certs.run().map(|()| Outcome::NothingDenied),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut command_of("podfit"), "podfit", output);
+            Ok(Outcome::NothingDenied)
+        }
+    }
+}
+
+/// Named `kubectl-podfit` it speaks of itself as users call it.
+fn command(program: Option<&OsString>) -> clap::Command {
+    let file = program.and_then(|program| std::path::Path::new(program).file_stem());
+    if file.is_some_and(|file| file == "kubectl-podfit") {
+        return command_of("kubectl podfit");
+    }
+    command_of("podfit")
+}
+
+fn command_of(name: &'static str) -> clap::Command {
+    Arguments::command().name(name).bin_name(name)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
+}
+
+/// Colour on a terminal only, and not where NO_COLOR says otherwise (no-color.org).
+pub(crate) fn appearance(is_terminal: bool) -> Appearance {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    Appearance { colour: is_terminal && !refused }
+}
+
+pub(crate) fn stdout_appearance() -> Appearance {
+    appearance(io::stdout().is_terminal())
+}

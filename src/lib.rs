@@ -6,14 +6,16 @@
 //! The straight line of one review: bytes → [`admission`] head → [`policy`] look-up → [`workload`] view →
 //! [`review`] over the [`rules`] → [`verdict`] → [`patch`] → [`admission`] answer.
 //!
-//! Core (pure: no clock, files, network, async or globals): `policy`, `review`, `verdict`, `rules`, `runtimes`,
+//! Core (pure: no clock, files, network, async or globals): `policy`, `review`, `verdict`, `rules`, `runtimes`, `fitting`,
 //! `workload`, `object`, `node`, `quantity`, `image`, `pointer`, `patch`, `admission`. Around it: `manifest` (YAML and JSON
 //! text), `policies` (where policies come from), `report` (what people and programs read), `cli`, `server`.
 
 pub mod admission;
 pub mod certs;
 pub mod cli;
+pub mod fitting;
 pub mod image;
+pub mod injected;
 pub mod manifest;
 pub mod node;
 pub mod object;
@@ -28,4 +30,5 @@ pub mod rules;
 pub mod runtimes;
 pub mod server;
 pub mod verdict;
+pub mod wishes;
 pub mod workload;

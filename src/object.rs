@@ -1,1 +1,441 @@
+//! What rules read of a Pod, borrowed from JSON text: this file is the exact list of the fields podfit looks at. Every
+//! other field is skipped at any depth and survives, since a patch touches only our own paths.
+//!
+//! Absent, `null` and empty are the same, except where said. A repeated key that is read here is a decode error (serde's
+//! derive says so), since the API server and we could otherwise read two different Pods.
 
+use std::{borrow::Cow, cell::Cell, fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use crate::quantity::Quantity;
+
+/// Elements of all lists of one object together: what a body of 8 MiB may make us allocate.
+pub const MAX_LIST_ELEMENTS: usize = 100_000;
+/// Containers of one list.
+pub const MAX_CONTAINERS: usize = 10_000;
+
+thread_local! {
+    /// What is left of `MAX_LIST_ELEMENTS` in the decoding under way; a serde visitor has no other way to share a count.
+    static ELEMENTS_LEFT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Decodes one object under the bounds of this file.
+pub fn decode<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, serde_json::Error> {
+    start_counting();
+    serde_json::from_str(json)
+}
+
+/// To be called before a decoding that does not go through `decode`.
+pub fn start_counting() {
+    ELEMENTS_LEFT.set(MAX_LIST_ELEMENTS);
+}
+
+/// A text, or a number as people write it in manifests (the API server itself always sends texts).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Text<'a>(pub Cow<'a, str>);
+
+impl Text<'_> {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text or a number")
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Owned(number.to_string())))
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Owned(number.to_string())))
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Owned(number.to_string())))
+    }
+    fn visit_unit<E>(self) -> Result<Text<'de>, E> {
+        Ok(Text::default())
+    }
+}
+
+/// A quantity as given, and its value where it has one: a bad quantity is a finding, not a decode error.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given<'a> {
+    pub text: Cow<'a, str>,
+    pub value: Option<Quantity>,
+}
+
+impl Given<'_> {
+    /// The amount if it is a real one: Kubernetes takes zero (and `Mi`, which is zero) for "no limit".
+    pub fn positive(&self) -> Option<Quantity> {
+        self.value.filter(|quantity| quantity.is_positive())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Given<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Text(text) = Text::deserialize(deserializer)?;
+        let value = Quantity::parse(&text).ok();
+        Ok(Self { text, value })
+    }
+}
+
+/// A list whose `null` elements keep their index, since a patch counts them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct List<T>(pub Vec<Option<T>>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> List<T> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.0.iter().flatten()
+    }
+    pub fn indexed(&self) -> impl Iterator<Item = (usize, &T)> {
+        self.0.iter().enumerate().filter_map(|(index, element)| Some((index, element.as_ref()?)))
+    }
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ListVisitor(PhantomData))
+    }
+}
+
+struct ListVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+    type Value = List<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list")
+    }
+    fn visit_unit<E>(self) -> Result<List<T>, E> {
+        Ok(List::default())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<List<T>, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = sequence.next_element()? {
+            spend_one_element()?;
+            elements.push(element);
+        }
+        Ok(List(elements))
+    }
+}
+
+fn spend_one_element<E: serde::de::Error>() -> Result<(), E> {
+    let left = ELEMENTS_LEFT.get();
+    if left == 0 {
+        return Err(E::custom(format_args!("more than {MAX_LIST_ELEMENTS} list elements")));
+    }
+    ELEMENTS_LEFT.set(left - 1);
+    Ok(())
+}
+
+/// Labels or annotations: sorted by key, no key twice.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl Pairs<'_> {
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let index = self.0.binary_search_by(|(candidate, _)| candidate.as_ref().cmp(key)).ok()?;
+        Some(&self.0[index].1)
+    }
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
+    }
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+    /// Bytes of all keys and values, as the API server counts annotations.
+    pub fn size(&self) -> usize {
+        self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PairsVisitor)
+    }
+}
+
+struct PairsVisitor;
+
+impl<'de> Visitor<'de> for PairsVisitor {
+    type Value = Pairs<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a map of texts")
+    }
+    fn visit_unit<E>(self) -> Result<Pairs<'de>, E> {
+        Ok(Pairs::default())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
+        let mut pairs: Vec<(Cow<'de, str>, Cow<'de, str>)> = Vec::new();
+        while let Some((Text(key), Text(value))) = map.next_entry()? {
+            spend_one_element()?;
+            pairs.push((key, value));
+        }
+        pairs.sort_unstable();
+        if let Some(pair) = pairs.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(A::Error::custom(format_args!("key {:?} stands twice", pair[0].0)));
+        }
+        Ok(Pairs(pairs))
+    }
+}
+
+/// Whether a field is there at all, whatever it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Present(pub bool);
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Option::<IgnoredAny>::deserialize(deserializer)?.is_some()))
+    }
+}
+
+/// `null` is the default, as everywhere in the Kubernetes API.
+pub fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Metadata<'a> {
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub generate_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub namespace: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub labels: Pairs<'a>,
+    /// Absent and `null` differ from empty for a patch: there is no parent to add to.
+    #[serde(borrow)]
+    pub annotations: Option<Pairs<'a>>,
+    #[serde(borrow)]
+    pub owner_references: List<OwnerReference<'a>>,
+    #[serde(rename = "deletionTimestamp")]
+    pub deletion: Present,
+}
+
+impl Metadata<'_> {
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations.as_ref()?.get(key)
+    }
+    /// The kind of the direct owner that controls this object, a `ReplicaSet` for most Pods.
+    pub fn controller_kind(&self) -> Option<&str> {
+        self.owner_references.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.kind.as_str())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct OwnerReference<'a> {
+    #[serde(borrow)]
+    pub kind: Text<'a>,
+    pub controller: Option<bool>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodSpec<'a> {
+    #[serde(borrow, deserialize_with = "containers")]
+    pub init_containers: List<Container<'a>>,
+    #[serde(borrow, deserialize_with = "containers")]
+    pub containers: List<Container<'a>>,
+    #[serde(borrow, deserialize_with = "containers")]
+    pub ephemeral_containers: List<Container<'a>>,
+    #[serde(borrow)]
+    pub volumes: List<Volume<'a>>,
+    #[serde(borrow, deserialize_with = "null_is_default")]
+    pub resources: Resources<'a>,
+    #[serde(borrow)]
+    pub restart_policy: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub priority_class_name: Option<Text<'a>>,
+    pub host_network: Option<bool>,
+    #[serde(borrow, deserialize_with = "null_is_default")]
+    pub os: Os<'a>,
+    #[serde(borrow)]
+    pub node_selector: Pairs<'a>,
+}
+
+fn containers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<List<Container<'de>>, D::Error> {
+    let list = List::deserialize(deserializer)?;
+    if list.len() > MAX_CONTAINERS {
+        return Err(D::Error::custom(format_args!("more than {MAX_CONTAINERS} containers")));
+    }
+    Ok(list)
+}
+
+impl PodSpec<'_> {
+    pub fn is_windows(&self) -> bool {
+        self.os.name.as_ref().is_some_and(|name| name.as_str() == "windows")
+            || self.node_selector.get("kubernetes.io/os") == Some("windows")
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct Os<'a> {
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Container<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow)]
+    pub image: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub command: List<Text<'a>>,
+    #[serde(borrow)]
+    pub args: List<Text<'a>>,
+    /// Absent and `null` differ from empty for a patch.
+    #[serde(borrow)]
+    pub env: Option<List<Env<'a>>>,
+    #[serde(borrow)]
+    pub env_from: List<EnvSource<'a>>,
+    /// Absent and `null` differ from empty for a patch.
+    #[serde(borrow)]
+    pub resources: Option<Resources<'a>>,
+    #[serde(borrow)]
+    pub resize_policy: Option<List<ResizePolicy<'a>>>,
+    #[serde(borrow)]
+    pub ports: List<Port<'a>>,
+    #[serde(borrow)]
+    pub volume_mounts: List<VolumeMount<'a>>,
+    #[serde(borrow)]
+    pub restart_policy: Option<Text<'a>>,
+    pub readiness_probe: Present,
+    pub liveness_probe: Present,
+    pub startup_probe: Present,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Env<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow)]
+    pub value: Option<Text<'a>>,
+    pub value_from: Present,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct EnvSource<'a> {
+    #[serde(borrow)]
+    pub prefix: Option<Text<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct Resources<'a> {
+    #[serde(borrow)]
+    pub limits: Option<Amounts<'a>>,
+    #[serde(borrow)]
+    pub requests: Option<Amounts<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct Amounts<'a> {
+    #[serde(borrow)]
+    pub cpu: Option<Given<'a>>,
+    #[serde(borrow)]
+    pub memory: Option<Given<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ResizePolicy<'a> {
+    #[serde(borrow)]
+    pub resource_name: Text<'a>,
+    #[serde(borrow)]
+    pub restart_policy: Text<'a>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Port<'a> {
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+    pub container_port: Option<u32>,
+    #[serde(borrow)]
+    pub protocol: Option<Text<'a>>,
+}
+
+impl Port<'_> {
+    pub fn is_tcp(&self) -> bool {
+        self.protocol.as_ref().is_none_or(|protocol| matches!(protocol.as_str(), "" | "TCP"))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct VolumeMount<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Volume<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow)]
+    pub image: Option<ImageVolume<'a>>,
+    #[serde(borrow)]
+    pub empty_dir: Option<EmptyDir<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct ImageVolume<'a> {
+    #[serde(borrow)]
+    pub reference: Option<Text<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct EmptyDir<'a> {
+    #[serde(borrow)]
+    pub medium: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub size_limit: Option<Given<'a>>,
+}

@@ -29,9 +29,8 @@ pub fn tokens(pointer: &str) -> impl Iterator<Item = String> {
 pub fn field_path(pointer: &str) -> String {
     let mut path = String::with_capacity(pointer.len());
     for token in tokens(pointer) {
-        if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit()) {
-            let _ = write!(path, "[{token}]");
-        } else if token.contains(['.', '/']) {
+        // Indexes, keys that would read as several names, and the empty key.
+        if token.bytes().all(|byte| byte.is_ascii_digit()) || token.contains(['.', '/']) {
             let _ = write!(path, "[{token}]");
         } else {
             if !path.is_empty() {
@@ -64,6 +63,8 @@ mod tests {
             ("", ""),
             ("/spec/containers/0/resources/limits/cpu", "spec.containers[0].resources.limits.cpu"),
             ("/metadata/annotations/podfit.dev~1skip", "metadata.annotations[podfit.dev/skip]"),
+            ("/metadata/labels/", "metadata.labels[]"),
+            ("/0/kind", "[0].kind"),
         ];
         for (pointer, expected) in rows {
             assert_eq!(field_path(pointer), expected);

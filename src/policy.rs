@@ -3,17 +3,27 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
+use crate::quantity::Quantity;
 
-use crate::{quantity::Quantity, rules::Rule};
-
+mod exempt;
+mod labels;
 mod pattern;
+mod reader;
 mod schema;
 mod select;
+mod set;
+mod suggest;
+mod values;
 
-pub use pattern::Pattern;
-pub use schema::{DEFAULT_POLICY, Mistake, compile, json_schema};
-pub use select::{Governed, InForce, Selector, Subject};
+pub use exempt::Exemption;
+pub use labels::{LabelLookup, LabelSelector, NAMESPACE_NAME_LABEL, Operator, Requirement};
+pub use pattern::{Pattern, PatternError};
+pub use reader::Mistake;
+pub use schema::{API_VERSION, DEFAULT_POLICY, KIND, compile, json_schema};
+pub use select::{Mismatch, Selector, Subject};
+pub use set::{DuplicateName, Governed, InForce, PolicySet};
+
+pub use crate::runtimes::{Basis, Rounding};
 
 /// Labels of a namespace, a Pod or a template.
 pub type Labels = BTreeMap<String, String>;
@@ -40,12 +50,6 @@ impl Mode {
     }
 }
 
-/// All policies in force together, highest priority first, then by name.
-#[derive(Debug, Clone, Default)]
-pub struct PolicySet {
-    policies: Vec<Policy>,
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     pub name: String,
@@ -62,6 +66,7 @@ pub struct Policy {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own in the policy")]
 pub struct ResourceLimits {
     pub mode: Mode,
     pub require_cpu: bool,
@@ -123,7 +128,7 @@ pub struct RuntimeSizing {
     /// Percent of memory left to what the runtime does not manage: 0 to 99.
     pub headroom_percent: u64,
     pub env_from: EnvFrom,
-    /// `resizePolicy: Restart`: add RestartContainer for resources with injected values.
+    /// `resizePolicy: Restart`: add `RestartContainer` for resources with injected values.
     pub restart_on_resize: bool,
     pub variables: Vec<PlatformVariable>,
 }
@@ -149,19 +154,6 @@ pub struct PlatformVariable {
     pub format: String,
 }
 
-/// What a variable's value is computed from: CPU in cores, memory in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Basis {
-    Cpu,
-    Memory,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rounding {
-    Up,
-    Down,
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct Probes {
     pub mode: Mode,
@@ -181,14 +173,17 @@ pub enum ProbeKind {
     Startup,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct Exemption {
-    pub reason: String,
-    /// The last valid day, UTC.
-    pub expires: Option<Date>,
-    pub rules: Vec<Rule>,
-    pub namespaces: Option<Vec<Pattern>>,
-    pub pod_selector: Option<select::LabelSelector>,
-    pub containers: Option<Vec<Pattern>>,
-    pub images: Option<Vec<Pattern>>,
+#[cfg(test)]
+mod fixture {
+    use super::{Policy, compile};
+    use crate::manifest;
+
+    /// The policy of this name whose `spec` is given in YAML's flow style.
+    pub(super) fn policy(name: &str, spec: &str) -> Policy {
+        let text = format!(
+            "{{apiVersion: podfit.dev/v1alpha1, kind: SizingPolicy, metadata: {{name: {name}}}, spec: {spec}}}"
+        );
+        let document = manifest::read(&text).remove(0).unwrap();
+        compile(&document.node).unwrap()
+    }
 }

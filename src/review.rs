@@ -1,1 +1,99 @@
+//! The judgement: every rule over every container of a workload, under the policies in force. Server, command line, scan
+//! and tests call this one function; it reads nothing but its arguments.
 
+use jiff::civil::Date;
+
+use crate::{
+    fitting::{Fitting, Pod},
+    policy::{InForce, Labels, PolicySet, Subject},
+    rules::{Rule, image_tag, pod_identity, probes, resource_limits, runtime_sizing},
+    verdict::{Exempted, Verdict},
+    workload::Place,
+};
+
+/// What a judgement needs to know beside the object.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'c> {
+    pub namespace: &'c str,
+    /// Of the namespace; unknown ones match no selector.
+    pub labels: Option<&'c Labels>,
+    /// Exemptions expire by it, in UTC.
+    pub today: Date,
+}
+
+/// Judges a workload: all findings, skips and used exemptions, in the order of containers and rules.
+pub fn review<'a>(policies: &'a PolicySet, pod: &'a Pod<'a>, context: &Context<'_>) -> Verdict<'a> {
+    let labels = &pod.workload.pod_metadata().labels;
+    let subject = Subject { namespace: context.namespace, namespace_labels: context.labels, pod_labels: labels };
+    let in_force = policies.in_force(&subject);
+    let mut verdict = Verdict { matched: in_force.matched, ..Verdict::default() };
+    if !in_force.matched {
+        return verdict;
+    }
+    verdict.notes.clone_from(&pod.wishes.notes);
+    for at in pod.workload.containers() {
+        let mut fitting = Fitting::new(pod, at);
+        for rule in Rule::ALL {
+            look(rule, &in_force, context.today, &mut fitting, &mut verdict);
+        }
+    }
+    if let Some(governed) = &in_force.image_tag {
+        image_tag::judge_volumes(governed, pod.workload, &mut verdict);
+        exempt_volumes(&in_force, context.today, &mut verdict);
+    }
+    verdict
+}
+
+/// One rule on one container; where an exemption covers it, its findings, skips and repairs are taken back.
+fn look<'a>(rule: Rule, in_force: &InForce<'a>, today: Date, fitting: &mut Fitting<'a>, verdict: &mut Verdict<'a>) {
+    let at = fitting.at;
+    let Some((policy, exemption)) = in_force.exemption(rule, today, at.name(), at.image()) else {
+        return judge(rule, in_force, fitting, verdict);
+    };
+    let (findings, skips) = (verdict.findings.len(), verdict.skips.len());
+    judge(rule, in_force, &mut fitting.clone(), verdict);
+    if verdict.findings.len() > findings {
+        verdict.exempted.push(Exempted { rule, container: at.name(), policy: &policy.name, reason: &exemption.reason });
+    }
+    verdict.findings.truncate(findings);
+    verdict.skips.truncate(skips);
+}
+
+/// Image volumes have no container: an exemption that names containers does not cover them.
+fn exempt_volumes<'a>(in_force: &InForce<'a>, today: Date, verdict: &mut Verdict<'a>) {
+    if in_force.exemptions.is_empty() {
+        return;
+    }
+    let exempted = &mut verdict.exempted;
+    verdict.findings.retain(|finding| {
+        let exemption = match finding.place {
+            Place::Volume(_) => in_force.exemption(finding.rule, today, "", &finding.value),
+            _ => None,
+        };
+        if let Some((policy, exemption)) = exemption {
+            let container = finding.container.unwrap_or_default();
+            exempted.push(Exempted { rule: finding.rule, container, policy: &policy.name, reason: &exemption.reason });
+        }
+        exemption.is_none()
+    });
+}
+
+fn judge<'a>(rule: Rule, in_force: &InForce<'a>, fitting: &mut Fitting<'a>, verdict: &mut Verdict<'a>) {
+    match rule {
+        Rule::ResourceLimits => {
+            with(&in_force.resource_limits, |governed| resource_limits::judge(governed, fitting, verdict))
+        }
+        Rule::ImageTag => with(&in_force.image_tag, |governed| image_tag::judge(governed, fitting, verdict)),
+        Rule::PodIdentity => with(&in_force.pod_identity, |governed| pod_identity::judge(governed, fitting, verdict)),
+        Rule::RuntimeSizing => {
+            with(&in_force.runtime_sizing, |governed| runtime_sizing::judge(governed, fitting, verdict))
+        }
+        Rule::Probes => with(&in_force.probes, |governed| probes::judge(governed, fitting, verdict)),
+    }
+}
+
+fn with<T>(governed: &Option<T>, judge: impl FnOnce(&T)) {
+    if let Some(governed) = governed {
+        judge(governed);
+    }
+}

@@ -1,5 +1,11 @@
 //! The one table of all rules. A rule is a file below `rules/`, a line here, and a folder of cases in `tests/cases/`.
 
+pub mod image_tag;
+pub mod pod_identity;
+pub mod probes;
+pub mod resource_limits;
+pub mod runtime_sizing;
+
 /// One of the five rules, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
@@ -33,6 +39,28 @@ impl Rule {
             Self::PodIdentity => "podIdentity",
             Self::RuntimeSizing => "runtimeSizing",
             Self::Probes => "probes",
+        }
+    }
+
+    /// What the rule asks, in one sentence: the first line of its file.
+    pub fn summary(self) -> &'static str {
+        let line = self.source().lines().next().unwrap_or_default();
+        line.split_once(": ").map_or(line, |(_, summary)| summary)
+    }
+
+    /// The rule's page: the doc comment on top of its file, so that neither can be forgotten.
+    pub fn page(self) -> String {
+        let lines = self.source().lines().map_while(|line| line.strip_prefix("//!"));
+        lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+    }
+
+    fn source(self) -> &'static str {
+        match self {
+            Self::ResourceLimits => include_str!("rules/resource_limits.rs"),
+            Self::ImageTag => include_str!("rules/image_tag.rs"),
+            Self::PodIdentity => include_str!("rules/pod_identity.rs"),
+            Self::RuntimeSizing => include_str!("rules/runtime_sizing.rs"),
+            Self::Probes => include_str!("rules/probes.rs"),
         }
     }
 

@@ -1,1 +1,452 @@
+//! A workload: a Pod, or an object with a pod template, as rules see it. One walk over all containers for everybody.
 
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Visitor},
+};
+
+use crate::{
+    object::{self, Container, List, Metadata, PodSpec},
+    pointer,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Pod,
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    ReplicaSet,
+    ReplicationController,
+    Job,
+    CronJob,
+    PodTemplate,
+}
+
+impl Kind {
+    const ALL: [Self; 9] = [
+        Self::Pod,
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::ReplicaSet,
+        Self::ReplicationController,
+        Self::Job,
+        Self::CronJob,
+        Self::PodTemplate,
+    ];
+
+    /// The kind of an object, whatever the version: our view is the same in all of them.
+    pub fn of(group: &str, kind: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == kind && known.group() == group)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pod => "Pod",
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::ReplicationController => "ReplicationController",
+            Self::Job => "Job",
+            Self::CronJob => "CronJob",
+            Self::PodTemplate => "PodTemplate",
+        }
+    }
+
+    pub fn is_template(self) -> bool {
+        self != Self::Pod
+    }
+
+    fn group(self) -> &'static str {
+        match self {
+            Self::Pod | Self::ReplicationController | Self::PodTemplate => "",
+            Self::Deployment | Self::StatefulSet | Self::DaemonSet | Self::ReplicaSet => "apps",
+            Self::Job | Self::CronJob => "batch",
+        }
+    }
+
+    /// Where the Pod stands in the object, as a pointer.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Pod => "",
+            Self::CronJob => "/spec/jobTemplate/spec/template",
+            Self::PodTemplate => "/template",
+            _ => "/spec/template",
+        }
+    }
+}
+
+/// One decoded object, borrowed from its JSON text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Workload<'a> {
+    pub kind: Kind,
+    /// The object's own metadata.
+    pub metadata: Metadata<'a>,
+    /// The template's metadata; a Pod has none beside its own.
+    template_metadata: Option<Metadata<'a>>,
+    has_pod_metadata: bool,
+    pub spec: PodSpec<'a>,
+}
+
+impl<'a> Workload<'a> {
+    /// Decodes an object of a kind. The kind is an argument since items of a list carry none.
+    ///
+    /// # Errors
+    /// Where a field that is read has a wrong type, stands twice, or a bound of `object` is exceeded.
+    pub fn decode(kind: Kind, json: &'a str) -> Result<Self, serde_json::Error> {
+        object::start_counting();
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let workload = Self::read(kind, &mut deserializer)?;
+        deserializer.end()?;
+        Ok(workload)
+    }
+
+    fn read<D: Deserializer<'a>>(kind: Kind, deserializer: D) -> Result<Self, D::Error> {
+        let (metadata, template) = match kind {
+            Kind::Pod => {
+                let pod = Template::deserialize(deserializer)?;
+                return Ok(Self::of(kind, Metadata::default(), Some(pod)));
+            }
+            Kind::PodTemplate => {
+                let object = PodTemplate::deserialize(deserializer)?;
+                (object.metadata, object.template)
+            }
+            Kind::CronJob => {
+                let object = Object::<CronJobSpec>::deserialize(deserializer)?;
+                let job = object.spec.and_then(|spec| spec.job_template).and_then(|job| job.spec);
+                (object.metadata, job.and_then(|job| job.template))
+            }
+            _ => {
+                let object = Object::<Templated>::deserialize(deserializer)?;
+                (object.metadata, object.spec.and_then(|spec| spec.template))
+            }
+        };
+        Ok(Self::of(kind, metadata, template))
+    }
+
+    fn of(kind: Kind, metadata: Metadata<'a>, template: Option<Template<'a>>) -> Self {
+        let Template { metadata: template_metadata, spec } = template.unwrap_or_default();
+        let has_pod_metadata = template_metadata.is_some();
+        let template_metadata = template_metadata.unwrap_or_default();
+        if kind.is_template() {
+            Self { kind, metadata, template_metadata: Some(template_metadata), has_pod_metadata, spec }
+        } else {
+            Self { kind, metadata: template_metadata, template_metadata: None, has_pod_metadata, spec }
+        }
+    }
+
+    /// The metadata that the Pod has or will have: labels and annotations for selectors and wishes.
+    pub fn pod_metadata(&self) -> &Metadata<'a> {
+        self.template_metadata.as_ref().unwrap_or(&self.metadata)
+    }
+
+    /// Whether the Pod's metadata is there to add to; only a manifest may lack it.
+    pub fn has_pod_metadata(&self) -> bool {
+        self.has_pod_metadata
+    }
+
+    /// The name, or what it will be generated from: `web-7d4b9c-*`.
+    pub fn name(&self) -> String {
+        match (&self.metadata.name, &self.metadata.generate_name) {
+            (Some(name), _) if !name.as_str().is_empty() => name.as_str().to_owned(),
+            (_, Some(prefix)) => format!("{}*", prefix.as_str()),
+            _ => String::new(),
+        }
+    }
+
+    /// Every container in the order in which a Pod has them: init and sidecar, regular, ephemeral.
+    pub fn containers(&self) -> impl Iterator<Item = ContainerAt<'_, 'a>> {
+        ContainerList::ALL.into_iter().flat_map(move |list| {
+            self.list(list).indexed().map(move |(index, container)| ContainerAt {
+                kind: ContainerKind::of(list, container),
+                list,
+                index,
+                container,
+            })
+        })
+    }
+
+    pub fn list(&self, list: ContainerList) -> &List<Container<'a>> {
+        match list {
+            ContainerList::Init => &self.spec.init_containers,
+            ContainerList::Regular => &self.spec.containers,
+            ContainerList::Ephemeral => &self.spec.ephemeral_containers,
+        }
+    }
+
+    /// All elements of the three lists.
+    pub fn container_count(&self) -> usize {
+        ContainerList::ALL.into_iter().map(|list| self.list(list).len()).sum()
+    }
+
+    /// The pointer of the Pod inside the object: empty for a Pod.
+    pub fn prefix(&self) -> &'static str {
+        self.kind.prefix()
+    }
+
+    /// A Pod that runs to its end: probes and the like have no business there.
+    pub fn is_batch(&self) -> bool {
+        let restarts = self.spec.restart_policy.as_ref().is_none_or(|policy| matches!(policy.as_str(), "" | "Always"));
+        !restarts || matches!(self.kind, Kind::Job | Kind::CronJob) || self.controller_kind() == Some("Job")
+    }
+
+    /// The kind that makes the Pods of this workload: the template's own kind, or the Pod's controller.
+    pub fn controller_kind(&self) -> Option<&str> {
+        if self.kind.is_template() { Some(self.kind.as_str()) } else { self.metadata.controller_kind() }
+    }
+
+    /// A DaemonSet's Pod of the class `system-node-critical` is warned about, never denied: without it a node is no node.
+    pub fn is_node_critical(&self) -> bool {
+        self.controller_kind() == Some("DaemonSet")
+            && self.spec.priority_class_name.as_ref().is_some_and(|class| class.as_str() == "system-node-critical")
+    }
+}
+
+/// Decodes an object as a kind where it stands in a larger text; nothing for `null`.
+pub struct WorkloadSeed(pub Kind);
+
+impl<'de> DeserializeSeed<'de> for WorkloadSeed {
+    type Value = Option<Workload<'de>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for WorkloadSeed {
+    type Value = Option<Workload<'de>>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object or null")
+    }
+    fn visit_none<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        Workload::read(self.0, deserializer).map(Some)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ContainerList {
+    Init,
+    Regular,
+    Ephemeral,
+}
+
+impl ContainerList {
+    pub const ALL: [Self; 3] = [Self::Init, Self::Regular, Self::Ephemeral];
+
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Init => "initContainers",
+            Self::Regular => "containers",
+            Self::Ephemeral => "ephemeralContainers",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ContainerKind {
+    Init,
+    /// An init container with `restartPolicy: Always`, and nothing else: regular containers may carry a restartPolicy too.
+    Sidecar,
+    Regular,
+    Ephemeral,
+}
+
+impl ContainerKind {
+    fn of(list: ContainerList, container: &Container<'_>) -> Self {
+        match list {
+            ContainerList::Init if container.restart_policy.as_ref().is_some_and(|p| p.as_str() == "Always") => {
+                Self::Sidecar
+            }
+            ContainerList::Init => Self::Init,
+            ContainerList::Regular => Self::Regular,
+            ContainerList::Ephemeral => Self::Ephemeral,
+        }
+    }
+
+    pub fn is_long_running(self) -> bool {
+        matches!(self, Self::Regular | Self::Sidecar)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "init container",
+            Self::Sidecar => "sidecar",
+            Self::Regular => "container",
+            Self::Ephemeral => "ephemeral container",
+        }
+    }
+}
+
+/// A container and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub struct ContainerAt<'w, 'a> {
+    pub kind: ContainerKind,
+    pub list: ContainerList,
+    pub index: usize,
+    pub container: &'w Container<'a>,
+}
+
+impl<'w> ContainerAt<'w, '_> {
+    pub fn name(&self) -> &'w str {
+        self.container.name.as_str()
+    }
+    pub fn image(&self) -> &'w str {
+        self.container.image.as_ref().map_or("", |image| image.as_str())
+    }
+    pub fn place(&self) -> Place {
+        Place::Container { list: self.list, index: self.index }
+    }
+}
+
+/// A part of a Pod that a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    Container { list: ContainerList, index: usize },
+    Volume(usize),
+    Pod,
+}
+
+impl Place {
+    /// Appends the place to a pointer that ends at the Pod.
+    pub fn push(self, target: &mut String) {
+        match self {
+            Self::Container { list, index } => {
+                target.push_str("/spec/");
+                target.push_str(list.field());
+                pointer::push_index(target, index);
+            }
+            Self::Volume(index) => {
+                target.push_str("/spec/volumes");
+                pointer::push_index(target, index);
+            }
+            Self::Pod => {}
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Template<'a> {
+    #[serde(borrow)]
+    metadata: Option<Metadata<'a>>,
+    #[serde(borrow, deserialize_with = "object::null_is_default")]
+    spec: PodSpec<'a>,
+}
+
+#[derive(Deserialize)]
+struct Templated<'a> {
+    #[serde(borrow)]
+    template: Option<Template<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Object<'a, S> {
+    #[serde(borrow, default, deserialize_with = "object::null_is_default")]
+    metadata: Metadata<'a>,
+    #[serde(default = "Option::default")]
+    spec: Option<S>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CronJobSpec<'a> {
+    #[serde(borrow)]
+    job_template: Option<JobTemplate<'a>>,
+}
+
+#[derive(Deserialize)]
+struct JobTemplate<'a> {
+    #[serde(borrow)]
+    spec: Option<Templated<'a>>,
+}
+
+#[derive(Deserialize)]
+struct PodTemplate<'a> {
+    #[serde(borrow, default, deserialize_with = "object::null_is_default")]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    template: Option<Template<'a>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_finds_its_template() {
+        let rows = [
+            (Kind::Pod, r#"{"metadata":{"name":"x"},"spec":{"containers":[{"name":"a"}]}}"#),
+            (
+                Kind::Deployment,
+                r#"{"metadata":{"name":"x"},"spec":{"template":{"spec":{"containers":[{"name":"a"}]}}}}"#,
+            ),
+            (
+                Kind::CronJob,
+                r#"{"metadata":{"name":"x"},"spec":{"jobTemplate":{"spec":{"template":{"spec":{"containers":[{"name":"a"}]}}}}}}"#,
+            ),
+            (Kind::PodTemplate, r#"{"metadata":{"name":"x"},"template":{"spec":{"containers":[{"name":"a"}]}}}"#),
+        ];
+        for (kind, json) in rows {
+            let workload = Workload::decode(kind, json).expect(json);
+            let names: Vec<_> = workload.containers().map(|at| at.name().to_owned()).collect();
+            assert_eq!((workload.name().as_str(), names), ("x", vec!["a".to_owned()]), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn null_and_absent_are_empty_and_null_elements_keep_their_index() {
+        for json in [
+            "{}",
+            r#"{"spec":null,"metadata":null}"#,
+            r#"{"spec":{"template":null}}"#,
+            r#"{"spec":{"containers":null}}"#,
+        ] {
+            for kind in Kind::ALL {
+                assert_eq!(Workload::decode(kind, json).expect(json).container_count(), 0, "{kind:?} {json}");
+            }
+        }
+        let pod = Workload::decode(Kind::Pod, r#"{"spec":{"containers":[null,{"name":"b"}]}}"#).expect("a Pod");
+        assert_eq!(pod.containers().map(|at| at.index).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_one_way_only_is_refused() {
+        let rows = [
+            r#"{"spec":{},"spec":{}}"#,
+            r#"{"spec":{"containers":[{"name":"a","image":"a:1","image":"a:2"}]}}"#,
+            r#"{"metadata":{"annotations":{"a":"1","a":"2"}}}"#,
+            r#"{"spec":{"containers":{}}}"#,
+            r#"{"spec":"#,
+        ];
+        for json in rows {
+            assert!(Workload::decode(Kind::Pod, json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn bounds_hold() {
+        let pod = |list: &str, element: &str, count| {
+            format!(r#"{{"spec":{{"{list}":[{}]}}}}"#, vec![element; count].join(","))
+        };
+        let rows = [
+            ("containers", "{}", object::MAX_CONTAINERS, true),
+            ("containers", "{}", object::MAX_CONTAINERS + 1, false),
+            ("volumes", "null", object::MAX_LIST_ELEMENTS, true),
+            ("volumes", "null", object::MAX_LIST_ELEMENTS + 1, false),
+        ];
+        for (list, element, count, fits) in rows {
+            assert_eq!(Workload::decode(Kind::Pod, &pod(list, element, count)).is_ok(), fits, "{count} {list}");
+        }
+    }
+}

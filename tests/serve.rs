@@ -24,6 +24,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use podfit::{
+    admission::Operation,
     certs::{LOCAL_HOSTS, Pair, make_pair},
     server::{self, Bounds, CertificateFrom, Listeners, Settings, StartError, log::LostLines},
 };
@@ -38,6 +39,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -105,14 +107,16 @@ impl Server {
         over_http1(TcpStream::connect(self.admin).await.unwrap(), request).await.unwrap()
     }
 
-    /// Reads `/metrics` until it has the line.
+    /// Reads `/metrics` until it has the line; ten seconds are for ever here.
     async fn counted(&self, line: &str) -> String {
-        loop {
-            let page = self.admin("/metrics").await.body;
-            if page.lines().any(|found| found == line) {
-                return page;
+        let mut page = String::new();
+        let found = timeout(Duration::from_secs(10), async {
+            while !page.lines().any(|found| found == line) {
+                page = self.admin("/metrics").await.body;
             }
-        }
+        });
+        assert!(found.await.is_ok(), "no {line} in {page}");
+        page
     }
 
     async fn stop(self) {
@@ -176,7 +180,10 @@ async fn answers() {
         let answer = over_http1(server.connect().await, request).await.unwrap();
         assert_eq!(answer.status.as_u16(), status, "{name}: {}", answer.body);
     }
-    server.counted(r#"podfit_reviews_total{phase="validate",operation="other",decision="invalid"} 2"#).await;
+    let other = Operation::Other.as_str();
+    server
+        .counted(&format!(r#"podfit_reviews_total{{phase="validate",operation="{other}",decision="invalid"}} 3"#))
+        .await;
     server.stop().await;
 }
 

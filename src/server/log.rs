@@ -122,7 +122,6 @@ macro_rules! line {
             kind = %one_line(&$record.kind),
             user = %one_line(&$record.user),
             rules = %rules($record),
-            error = $record.error.as_deref().map(|error| tracing::field::display(one_line(error))),
             "{}", one_line(if $record.message.is_empty() { "reviewed" } else { &$record.message })
         )
     };

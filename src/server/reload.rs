@@ -38,7 +38,9 @@ pub(super) struct Policies {
 impl Policies {
     pub(super) fn load(path: Option<PathBuf>) -> Result<Self, StartError> {
         let Some(path) = path else {
-            return Ok(Self { current: Arc::new(ArcSwap::from_pointee(file::embedded())), source: None });
+            let embedded = file::load_default()
+                .map_err(|error| StartError::Policy { path: "embedded".into(), source: ReloadError::Policy(error) })?;
+            return Ok(Self { current: Arc::new(ArcSwap::from_pointee(embedded)), source: None });
         };
         let refused = |source| StartError::Policy { path: path.clone(), source };
         let source = Source { path: path.clone() };

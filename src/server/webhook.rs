@@ -71,7 +71,8 @@ impl Webhook {
     fn judge(&self, phase: Phase, body: &[u8]) -> Response {
         let began = Instant::now();
         let policies = self.policies.load();
-        let answer = guarded(phase, body, || admission::answer(phase, body, &policies, None, today()));
+        let settings = admission::Settings { policies: &policies, namespaces: None, today: today() };
+        let answer = guarded(phase, body, || admission::answer(phase, body, &settings));
         self.metrics.review(&answer.record, began.elapsed());
         log::review(&answer.record);
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -93,7 +94,7 @@ impl Webhook {
 
 /// A bug in one rule is one failed review, not an outage.
 fn guarded(phase: Phase, body: &[u8], judge: impl FnOnce() -> Answer) -> Answer {
-    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| admission::failure(phase, body, "panicked while judging"))
+    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| admission::fault(phase, body))
 }
 
 /// The client of the API server sends a review again that is answered with 503 and `Retry-After`, within its time-out.
@@ -128,7 +129,9 @@ mod tests {
 
     #[test]
     fn a_panic_is_one_failed_review() {
-        let body = br#"{"request":{"uid":"u"}}"#;
+        let body = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE",
+            "kind":{"group":"","version":"v1","kind":"Pod"},"resource":{"group":"","version":"v1","resource":"pods"},
+            "userInfo":{"username":"ann"},"object":{}}}"#;
         for (phase, status) in [(Phase::Mutate, 200), (Phase::Validate, 500)] {
             let answer = guarded(phase, body, || panic!("a bug"));
             assert_eq!((answer.status, answer.record.decision), (status, Decision::Failed), "{phase:?}");

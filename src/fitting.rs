@@ -1,0 +1,225 @@
+//! A container as rules see it: its limits as earlier rules have repaired them, its environment, what the Pod asks. `review`
+//! makes it; rules and the runtime catalogue read it, and rules report through `Report`.
+
+use std::borrow::Cow;
+
+use crate::{
+    injected::Injected,
+    object::{Amounts, Env, EnvSource, Given},
+    policy::{Basis, DefaultLimit, Mode, Policy},
+    quantity::Quantity,
+    rules::Rule,
+    verdict::{Field, Finding, OriginBasis, Skip, SkipReason, Verdict},
+    wishes::Wishes,
+    workload::{ContainerAt, ContainerKind, Workload},
+};
+
+/// Above this number of containers nothing is injected: a patch of that size helps nobody.
+pub const MAX_INJECTED_CONTAINERS: usize = 1_000;
+
+/// What is read once per workload, before any container.
+pub struct Pod<'a> {
+    pub workload: &'a Workload<'a>,
+    pub wishes: Wishes<'a>,
+    pub injected: Injected<'a>,
+    /// Regular containers and sidecars: with exactly one, a limit of the Pod is that container's own.
+    long_running: usize,
+    pub regular: usize,
+    containers: usize,
+}
+
+impl<'a> Pod<'a> {
+    pub fn read(workload: &'a Workload<'a>) -> Self {
+        let count = |wanted: fn(ContainerKind) -> bool| workload.containers().filter(|at| wanted(at.kind)).count();
+        Self {
+            workload,
+            wishes: Wishes::read(workload),
+            injected: Injected::read(workload),
+            long_running: count(ContainerKind::is_long_running),
+            regular: count(|kind| kind == ContainerKind::Regular),
+            containers: workload.container_count(),
+        }
+    }
+
+    pub fn is_small_enough(&self) -> bool {
+        self.containers <= MAX_INJECTED_CONTAINERS
+    }
+}
+
+/// A container as the rules before have repaired it.
+#[derive(Clone)]
+pub struct Fitting<'a> {
+    pub pod: &'a Pod<'a>,
+    pub at: ContainerAt<'a, 'a>,
+    /// A default of the policy that is being injected, by resource.
+    cpu_default: Option<&'a DefaultLimit>,
+    memory_default: Option<&'a DefaultLimit>,
+    /// Variables that are being injected.
+    added: Vec<Cow<'a, str>>,
+}
+
+/// A limit or request that values are computed from.
+#[derive(Debug, Clone)]
+pub struct Amount<'a> {
+    pub quantity: Quantity,
+    pub origin: OriginBasis<'a>,
+}
+
+/// Whether a name is free in a container's environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing<'a> {
+    Free,
+    /// Recorded as a literal of ours, at this index, with this value.
+    Ours {
+        index: usize,
+        value: &'a str,
+    },
+    /// Recorded as ours, but no literal: nothing to compute anew.
+    OursLive,
+    Users,
+}
+
+impl<'a> Fitting<'a> {
+    pub fn new(pod: &'a Pod<'a>, at: ContainerAt<'a, 'a>) -> Self {
+        Self { pod, at, cpu_default: None, memory_default: None, added: Vec::new() }
+    }
+
+    pub fn repair_limit(&mut self, basis: Basis, default: &'a DefaultLimit) {
+        match basis {
+            Basis::Cpu => self.cpu_default = Some(default),
+            Basis::Memory => self.memory_default = Some(default),
+        }
+    }
+
+    /// The container's own positive limit, or the policy's default that is being injected.
+    pub fn own_limit(&self, basis: Basis) -> Option<Amount<'a>> {
+        let limits = self.at.container.resources.as_ref().and_then(|resources| resources.limits.as_ref());
+        if let Some((quantity, text)) = positive(limits, basis) {
+            return Some(Amount { quantity, origin: OriginBasis::Limit { basis, text } });
+        }
+        let default = match basis {
+            Basis::Cpu => self.cpu_default,
+            Basis::Memory => self.memory_default,
+        };
+        default.map(|default| Amount {
+            quantity: default.limit,
+            origin: OriginBasis::Limit { basis, text: &default.limit_text },
+        })
+    }
+
+    /// A positive limit in the Pod's own `spec.resources`.
+    pub fn pod_limit(&self, basis: Basis) -> Option<Amount<'a>> {
+        let (quantity, text) = positive(self.pod.workload.spec.resources.limits.as_ref(), basis)?;
+        Some(Amount { quantity, origin: OriginBasis::PodLimit { basis, text } })
+    }
+
+    /// The container's CPU request; where it names none, the API server makes it equal to the limit.
+    pub fn cpu_request(&self) -> Option<(Quantity, &'a str)> {
+        let resources = self.at.container.resources.as_ref()?;
+        let is_given = resources.requests.as_ref().is_some_and(|requests| requests.cpu.is_some());
+        let amounts = if is_given { &resources.requests } else { &resources.limits };
+        positive(amounts.as_ref(), Basis::Cpu)
+    }
+
+    /// Whether the Pod's limit belongs to one long-running container alone.
+    pub fn is_pod_limit_unshared(&self) -> bool {
+        self.pod.long_running == 1
+    }
+
+    pub fn env(&self) -> impl Iterator<Item = (usize, &'a Env<'a>)> {
+        self.at.container.env.iter().flat_map(|env| env.indexed())
+    }
+
+    /// Names are compared without case on Windows, as its environment is.
+    pub fn standing(&self, name: &str) -> Standing<'a> {
+        let windows = self.pod.workload.spec.is_windows();
+        let same = |other: &str| if windows { other.eq_ignore_ascii_case(name) } else { other == name };
+        if self.added.iter().any(|added| same(added)) {
+            return Standing::Users;
+        }
+        let mut found = self.env().filter(|(_, variable)| same(variable.name.as_str()));
+        let (Some((index, variable)), None) = (found.next(), found.next()) else {
+            return if self.env().any(|(_, variable)| same(variable.name.as_str())) {
+                Standing::Users
+            } else {
+                Standing::Free
+            };
+        };
+        let container = self.at.name();
+        match &variable.value {
+            Some(value) if self.pod.injected.is_our_literal(container, variable) => {
+                Standing::Ours { index, value: value.as_str() }
+            }
+            None if variable.value_from.0 && self.pod.injected.names(container, name) => Standing::OursLive,
+            _ => Standing::Users,
+        }
+    }
+
+    /// The first envFrom source that could supply a name: its prefix, empty for a source without one.
+    pub fn env_from_for(&self, name: &str) -> Option<&'a str> {
+        let prefix = |source: &'a EnvSource<'a>| source.prefix.as_ref().map_or("", |prefix| prefix.as_str());
+        self.at.container.env_from.iter().map(prefix).find(|prefix| name.starts_with(prefix))
+    }
+
+    pub fn add_variable(&mut self, name: Cow<'a, str>) {
+        self.added.push(name);
+    }
+}
+
+fn positive<'a>(amounts: Option<&'a Amounts<'a>>, basis: Basis) -> Option<(Quantity, &'a str)> {
+    let given: &'a Given<'a> = match basis {
+        Basis::Cpu => amounts?.cpu.as_ref()?,
+        Basis::Memory => amounts?.memory.as_ref()?,
+    };
+    Some((given.positive()?, given.text.as_ref()))
+}
+
+/// Writes one rule's findings and skips about one container into the verdict.
+pub struct Report<'r, 'a> {
+    pub rule: Rule,
+    pub mode: Mode,
+    pub policy: &'a Policy,
+    pub verdict: &'r mut Verdict<'a>,
+}
+
+impl<'a> Report<'_, 'a> {
+    /// A finding about a container in the policy's mode, for the rule to fill in.
+    pub fn finding(&self, fitting: &Fitting<'a>, field: Field, reason: &'static str) -> Finding<'a> {
+        Finding {
+            rule: self.rule,
+            policy: &self.policy.name,
+            policy_mode: self.mode,
+            mode: spared(self.mode, fitting.pod.workload),
+            templates: self.policy.templates,
+            place: fitting.at.place(),
+            field,
+            container: Some(fitting.at.name()),
+            reason,
+            value: Cow::Borrowed(""),
+            problem: String::new(),
+            edits: Vec::new(),
+        }
+    }
+
+    pub fn push(&mut self, finding: Finding<'a>) {
+        self.verdict.findings.push(finding);
+    }
+
+    pub fn skip(
+        &mut self,
+        fitting: &Fitting<'a>,
+        subject: Cow<'a, str>,
+        reason: SkipReason,
+        about: Cow<'a, str>,
+        asked: bool,
+    ) {
+        let (place, container) = (fitting.at.place(), fitting.at.name());
+        let policy = self.policy.name.as_str();
+        self.verdict.skips.push(Skip { rule: self.rule, policy, place, container, subject, reason, about, asked });
+    }
+}
+
+/// A node's critical DaemonSet is warned about, never denied.
+pub fn spared(mode: Mode, workload: &Workload<'_>) -> Mode {
+    if mode == Mode::Deny && workload.is_node_critical() { Mode::Warn } else { mode }
+}

@@ -1,0 +1,250 @@
+//! `runtime-sizing`: every runtime is told the limits of its container.
+//!
+//! Looks at: limits (or requests, where the policy says so), `env`, `envFrom`, `command`, `args`, image, annotations.
+//! Asks: the variables of the policy's runtimes, and of those that the Pod itself names, where they are not set.
+//! Fix: the variable, live (`resourceFieldRef`) where it rounds up as the kubelet does, else literal.
+//! Exempt: by policy; by the annotation `podfit.dev/skip`. Windows is left alone.
+//! Why: a process that believes it owns the node's 64 cores inside a 2-CPU Pod is throttled, and a heap that does not know
+//! its limit is OOM-killed.
+
+use std::borrow::Cow;
+
+use crate::{
+    fitting::{Fitting, Report, Standing},
+    policy::{Basis, EnvFrom, Governed, Mode, PlatformVariable, RuntimeSizing},
+    rules::Rule,
+    runtimes::{self, Formula, MEMORY_HELPER, Runtime, Signal, Tier, Variable},
+    verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, SkipReason, Source, Verdict},
+    wishes,
+    workload::ContainerKind,
+};
+
+mod size;
+
+use size::{NotSized, Sized};
+
+pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'a>, verdict: &mut Verdict<'a>) {
+    let settings = governed.settings;
+    if settings.mode == Mode::Disabled || fitting.at.kind == ContainerKind::Ephemeral {
+        return;
+    }
+    let mut report = Report { rule: Rule::RuntimeSizing, mode: settings.mode, policy: governed.policy, verdict };
+    let first = report.verdict.findings.len();
+    for (runtime, signal) in chosen(settings, fitting) {
+        for variable in runtime.variables {
+            if let Some(wanted) = Wanted::of(variable, signal, settings, fitting) {
+                fit(&wanted, settings, fitting, &mut report);
+            }
+        }
+    }
+    for variable in &settings.variables {
+        fit(&Wanted::of_platform(variable), settings, fitting, &mut report);
+    }
+    if settings.restart_on_resize {
+        restart_on_resize(first, fitting, &mut report);
+    }
+}
+
+/// The runtimes of a container: the annotation's, else the policy's and the detected ones, in the catalogue's order.
+fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static Runtime, Signal<'a>)> {
+    if let Some(named) = fitting.pod.wishes.runtimes(fitting.at.name()) {
+        let known = runtimes::ALL.into_iter().filter(|runtime| named.contains(runtime));
+        return known.map(|runtime| (runtime, Signal::Annotation)).collect();
+    }
+    let detected = if settings.detect {
+        {
+            let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
+            runtimes::detect(&fitting.at, fitting.pod.workload.pod_metadata(), &is_ours)
+        }
+    } else {
+        Vec::new()
+    };
+    let signal = |runtime: &'static Runtime| {
+        if settings.runtimes.iter().any(|name| name == runtime.name) {
+            return Some((runtime, Signal::Policy));
+        }
+        detected.iter().find(|(found, _)| *found == runtime).copied()
+    };
+    runtimes::ALL.into_iter().filter_map(signal).collect()
+}
+
+/// One variable that a container should have.
+struct Wanted<'a> {
+    name: &'a str,
+    conflicts: &'static [&'static str],
+    value: WantedValue<'a>,
+    signal: Signal<'a>,
+    /// By the Pod's own annotation.
+    asked: bool,
+}
+
+enum WantedValue<'a> {
+    Formula(Formula),
+    Platform(&'a PlatformVariable),
+}
+
+impl<'a> Wanted<'a> {
+    fn of(
+        variable: &'static Variable,
+        signal: Signal<'a>,
+        settings: &RuntimeSizing,
+        fitting: &Fitting<'a>,
+    ) -> Option<Self> {
+        let opted_in = fitting.pod.wishes.opts_in(fitting.at.name(), variable.name);
+        let is_wanted = match variable.tier {
+            Tier::Detected => true,
+            Tier::Named => matches!(signal, Signal::Policy | Signal::Annotation),
+            Tier::OptIn => opted_in || settings.opt_in.iter().any(|name| name == variable.name),
+        };
+        is_wanted.then(|| Self {
+            name: variable.name,
+            conflicts: variable.conflicts,
+            value: WantedValue::Formula(variable.formula),
+            signal,
+            asked: opted_in || signal == Signal::Annotation,
+        })
+    }
+
+    fn of_platform(variable: &'a PlatformVariable) -> Self {
+        let value = WantedValue::Platform(variable);
+        Self { name: &variable.name, conflicts: &[], value, signal: Signal::Policy, asked: false }
+    }
+
+    fn size(&self, settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'a>, NotSized<'a>> {
+        match &self.value {
+            WantedValue::Formula(Formula::Workers { rounding, minimum }) => {
+                size::workers(*rounding, *minimum, settings, fitting)
+            }
+            WantedValue::Formula(Formula::MemoryCeiling { minimum_limit }) => {
+                size::memory_ceiling(*minimum_limit, settings, fitting)
+            }
+            WantedValue::Platform(variable) => size::platform_value(variable, settings, fitting),
+        }
+    }
+
+    fn basis(&self) -> Basis {
+        match &self.value {
+            WantedValue::Formula(formula) => formula.basis(),
+            WantedValue::Platform(variable) => variable.from,
+        }
+    }
+}
+
+fn fit<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &mut Fitting<'a>, report: &mut Report<'_, 'a>) {
+    match decide(wanted, settings, fitting) {
+        Ok((sized, replaces)) => inject(wanted, sized, replaces, fitting, report),
+        Err((reason, about)) => report.skip(fitting, Cow::Borrowed(wanted.name), reason, about, wanted.asked),
+    }
+}
+
+/// The value, and the index of our own stale literal if there is one; or why not. What is cheap to see comes first.
+fn decide<'a>(
+    wanted: &Wanted<'a>,
+    settings: &RuntimeSizing,
+    fitting: &Fitting<'a>,
+) -> Result<(Sized<'a>, Option<usize>), NotSized<'a>> {
+    let nothing = Cow::Borrowed("");
+    let standing = fitting.standing(wanted.name);
+    if fitting.pod.workload.spec.is_windows() {
+        return Err((SkipReason::Windows, nothing));
+    }
+    if matches!(standing, Standing::Users) {
+        return Err((SkipReason::UserSet, nothing));
+    }
+    if matches!(standing, Standing::OursLive) {
+        return Err((SkipReason::AlreadyInjected, nothing));
+    }
+    not_wanted(wanted, settings, fitting)?;
+    if matches!(standing, Standing::Free) {
+        not_alone(wanted, settings, fitting)?;
+    }
+    let sized = wanted.size(settings, fitting)?;
+    match standing {
+        Standing::Ours { value, .. } if sized.source == Source::Literal(value.to_owned()) => {
+            Err((SkipReason::AlreadyInjected, nothing))
+        }
+        Standing::Ours { index, .. } => Ok((sized, Some(index))),
+        _ => Ok((sized, None)),
+    }
+}
+
+fn not_wanted<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<(), NotSized<'a>> {
+    if fitting.pod.wishes.skips(fitting.at.name(), Rule::RuntimeSizing, wanted.name) {
+        return Err((SkipReason::Annotation, Cow::Borrowed(wishes::SKIP)));
+    }
+    if settings.skip.iter().any(|name| name == wanted.name) {
+        return Err((SkipReason::Policy, Cow::Borrowed("")));
+    }
+    if !fitting.pod.is_small_enough() {
+        return Err((SkipReason::TooManyContainers, Cow::Owned(crate::fitting::MAX_INJECTED_CONTAINERS.to_string())));
+    }
+    Ok(())
+}
+
+/// Another variable works against it, or a ConfigMap or Secret that is never read could hold it.
+fn not_alone<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<(), NotSized<'a>> {
+    if let Some(name) = wanted.conflicts.iter().find(|name| fitting.standing(name) != Standing::Free) {
+        return Err((SkipReason::Conflict, Cow::Borrowed(name)));
+    }
+    if settings.env_from == EnvFrom::Skip {
+        let mut names = std::iter::once(&wanted.name).chain(wanted.conflicts);
+        if let Some(prefix) = names.find_map(|name| fitting.env_from_for(name)) {
+            return Err((SkipReason::EnvFrom, Cow::Borrowed(prefix)));
+        }
+    }
+    Ok(())
+}
+
+fn inject<'a>(
+    wanted: &Wanted<'a>,
+    sized: Sized<'a>,
+    replaces: Option<usize>,
+    fitting: &mut Fitting<'a>,
+    report: &mut Report<'_, 'a>,
+) {
+    let edit = |name: &'a str, source, replaces| Edit {
+        place: fitting.at.place(),
+        change: Change::Variable { name: Cow::Borrowed(name), source, replaces },
+        origin: Origin { policy: &report.policy.name, basis: sized.origin.clone(), signal: wanted.signal },
+    };
+    let mut edits = Vec::with_capacity(2);
+    if sized.needs_helper {
+        edits.push(edit(MEMORY_HELPER, Source::Limit { basis: Basis::Memory, divisor: "1Mi" }, None));
+    }
+    edits.push(edit(wanted.name, sized.source.clone(), replaces));
+    let reason = match wanted.basis() {
+        Basis::Cpu => "runtime is not told its CPU limit",
+        Basis::Memory => "runtime is not told its memory limit",
+    };
+    let finding = report.finding(fitting, Field::Env, reason);
+    report.push(Finding { value: Cow::Borrowed(wanted.name), edits, ..finding });
+    fitting.add_variable(Cow::Borrowed(wanted.name));
+    if sized.needs_helper {
+        fitting.add_variable(Cow::Borrowed(MEMORY_HELPER));
+    }
+}
+
+/// `resizePolicy: Restart`, for the resources that values were just computed from, where the container has no policy yet.
+fn restart_on_resize<'a>(first: usize, fitting: &Fitting<'a>, report: &mut Report<'_, 'a>) {
+    let is_free = fitting.at.container.resize_policy.as_ref().is_none_or(crate::object::List::is_empty);
+    if !is_free || !fitting.at.kind.is_long_running() {
+        return;
+    }
+    let injected = |basis: Basis| {
+        report.verdict.findings[first..].iter().flat_map(|finding| &finding.edits).any(|edit| {
+            match &edit.origin.basis {
+                OriginBasis::Limit { basis: of, .. } | OriginBasis::PodLimit { basis: of, .. } => *of == basis,
+                _ => false,
+            }
+        })
+    };
+    for basis in [Basis::Cpu, Basis::Memory].into_iter().filter(|basis| injected(*basis)).collect::<Vec<_>>() {
+        let edit = Edit {
+            place: fitting.at.place(),
+            change: Change::RestartOnResize { basis },
+            origin: Origin { policy: &report.policy.name, basis: OriginBasis::PolicyDefault, signal: Signal::Policy },
+        };
+        let finding = report.finding(fitting, Field::ResizePolicy, "injected values would be stale after a resize");
+        report.push(Finding { value: Cow::Borrowed(basis.resource()), edits: vec![edit], ..finding });
+    }
+}

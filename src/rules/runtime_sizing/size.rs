@@ -1,0 +1,213 @@
+//! The arithmetic: from a container's limits to the values of its variables. Called by the rule `runtime-sizing`.
+
+use std::borrow::Cow;
+
+use crate::{
+    fitting::{Amount, Fitting, Standing},
+    policy::{Basis, CpuFrom, PlatformVariable, Rounding, RuntimeSizing},
+    runtimes::MEMORY_HELPER,
+    verdict::{OriginBasis, SkipReason, Source},
+};
+
+/// A value, and what it was computed from.
+pub struct Sized<'a> {
+    pub source: Source<'a>,
+    pub origin: OriginBasis<'a>,
+    /// Whether the value refers to `MEMORY_HELPER` and the container does not have it yet.
+    pub needs_helper: bool,
+}
+
+/// Why there is no value, and what the reason is about.
+pub type NotSized<'a> = (SkipReason, Cow<'a, str>);
+
+/// Requests under this are there to be scheduled, not to say what is used.
+const SMALLEST_REQUEST_MILLIS: u64 = 100;
+/// Under this limit the live ceiling could reach the limit: the helper rounds up to whole Mi.
+const SMALLEST_LIVE_MEMORY: u64 = 32 << 20;
+/// The live ceiling is 95.4 % of the limit: no place for more headroom than this.
+const LARGEST_LIVE_HEADROOM_PERCENT: u64 = 10;
+
+/// A worker count: the CPU limit in cores, rounded, at least `minimum`; a count that rounds down is shared by the
+/// container's processes.
+pub fn workers<'a>(
+    rounding: Rounding,
+    minimum: u64,
+    settings: &RuntimeSizing,
+    fitting: &Fitting<'a>,
+) -> Result<Sized<'a>, NotSized<'a>> {
+    let cpu = Cpu::of(settings, fitting)?;
+    let count = cpu.count(rounding, minimum, fitting.pod.wishes.processes(fitting.at.name()));
+    if count > settings.skip_above {
+        return Err((SkipReason::AboveCap, Cow::Owned(count.to_string())));
+    }
+    let is_live = !settings.literal_only && rounding == Rounding::Up && cpu.is_own_limit && cpu.cores_up() >= minimum;
+    let source =
+        if is_live { Source::Limit { basis: Basis::Cpu, divisor: "1" } } else { Source::Literal(count.to_string()) };
+    Ok(Sized { source, origin: cpu.origin, needs_helper: false })
+}
+
+/// A memory ceiling in bytes: the limit less the sizes of mounted memory-backed volumes, less headroom.
+pub fn memory_ceiling<'a>(
+    minimum_limit: u64,
+    settings: &RuntimeSizing,
+    fitting: &Fitting<'a>,
+) -> Result<Sized<'a>, NotSized<'a>> {
+    let limit = limit(Basis::Memory, fitting)?;
+    let bytes = limit.quantity.units();
+    let too_small = || (SkipReason::BelowMinimum, Cow::Owned(text_of(&limit.origin).to_owned()));
+    if bytes < minimum_limit {
+        return Err(too_small());
+    }
+    let reserved = memory_backed_volumes(fitting);
+    if is_live_memory(&limit, reserved, settings, fitting) {
+        let source = Source::Literal(format!("$({MEMORY_HELPER})000000"));
+        let needs_helper = fitting.standing(MEMORY_HELPER) == Standing::Free;
+        return Ok(Sized { source, origin: limit.origin, needs_helper });
+    }
+    let left = u128::from(bytes.saturating_sub(reserved.unwrap_or(0)));
+    let ceiling = left * u128::from(100 - settings.headroom_percent) / 100;
+    if ceiling * 2 < u128::from(bytes) {
+        return Err(too_small());
+    }
+    Ok(Sized { source: Source::Literal(ceiling.to_string()), origin: limit.origin, needs_helper: false })
+}
+
+/// A variable of the platform's own: `basis * multiply`, rounded, clamped, formatted.
+pub fn platform_value<'a>(
+    variable: &'a PlatformVariable,
+    settings: &RuntimeSizing,
+    fitting: &Fitting<'a>,
+) -> Result<Sized<'a>, NotSized<'a>> {
+    let (amount, unit, origin, is_own_limit) = match variable.from {
+        Basis::Cpu => {
+            let cpu = Cpu::of(settings, fitting)?;
+            (cpu.millis, 1000, cpu.origin, cpu.is_own_limit)
+        }
+        Basis::Memory => {
+            let limit = limit(Basis::Memory, fitting)?;
+            (limit.quantity.units(), 1, limit.origin, false)
+        }
+    };
+    let (numerator, denominator) = variable.multiply;
+    let exact = u128::from(amount) * u128::from(numerator);
+    let rounded = variable.rounding.divide(exact, u128::from(denominator) * unit);
+    let number = rounded.max(variable.min.unwrap_or(0).into()).min(variable.max.map_or(u128::MAX, u128::from));
+    if number == 0 {
+        return Err((SkipReason::BelowMinimum, Cow::Owned(text_of(&origin).to_owned())));
+    }
+    if variable.from == Basis::Cpu && number > u128::from(settings.skip_above) && variable.max.is_none() {
+        return Err((SkipReason::AboveCap, Cow::Owned(number.to_string())));
+    }
+    let is_plain = numerator == denominator && variable.rounding == Rounding::Up && variable.format == "{}";
+    let source = if !settings.literal_only && is_plain && is_own_limit && number == rounded && variable.max.is_none() {
+        Source::Limit { basis: Basis::Cpu, divisor: "1" }
+    } else {
+        Source::Literal(variable.format.replacen("{}", &number.to_string(), 1))
+    };
+    Ok(Sized { source, origin, needs_helper: false })
+}
+
+/// The CPU that workers are counted from.
+struct Cpu<'a> {
+    millis: u64,
+    /// Of a count from requests: at least 2, and never above the limit.
+    bounds: Option<(u64, u64)>,
+    is_own_limit: bool,
+    origin: OriginBasis<'a>,
+}
+
+impl<'a> Cpu<'a> {
+    fn of(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Self, NotSized<'a>> {
+        match (settings.cpu_from, limit(Basis::Cpu, fitting)) {
+            (CpuFrom::Limits | CpuFrom::LimitsElseRequests, Ok(limit)) => Ok(Self {
+                millis: limit.quantity.millis(),
+                bounds: None,
+                is_own_limit: matches!(limit.origin, OriginBasis::Limit { .. }),
+                origin: limit.origin,
+            }),
+            (CpuFrom::Limits, Err(reason)) => Err(reason),
+            (_, limit) => Self::of_request(settings.request_factor, limit.ok(), fitting),
+        }
+    }
+
+    fn of_request(factor: u64, limit: Option<Amount<'a>>, fitting: &Fitting<'a>) -> Result<Self, NotSized<'a>> {
+        let Some((request, text)) = fitting.cpu_request() else {
+            return Err((SkipReason::NoLimit, Cow::Borrowed("CPU")));
+        };
+        if request.millis() < SMALLEST_REQUEST_MILLIS {
+            return Err((SkipReason::RequestTooSmall, Cow::Borrowed(text)));
+        }
+        let ceiling = limit.map_or(u64::MAX, |limit| limit.quantity.millis().div_ceil(1000));
+        Ok(Self {
+            millis: request.millis().saturating_mul(factor),
+            bounds: Some((2, ceiling)),
+            is_own_limit: false,
+            origin: OriginBasis::Request { text, factor },
+        })
+    }
+
+    fn cores_up(&self) -> u64 {
+        self.millis.div_ceil(1000)
+    }
+
+    fn count(&self, rounding: Rounding, minimum: u64, processes: u64) -> u64 {
+        let processes = if rounding == Rounding::Down { processes } else { 1 };
+        match (self.bounds, rounding) {
+            (Some((least, most)), _) => (self.cores_up().max(least).min(most) / processes).max(1),
+            (None, Rounding::Up) => self.cores_up().max(minimum),
+            (None, Rounding::Down) => (self.millis / 1000 / processes).max(minimum),
+        }
+    }
+}
+
+/// The container's own limit, or the Pod's where no other container shares it.
+fn limit<'a>(basis: Basis, fitting: &Fitting<'a>) -> Result<Amount<'a>, NotSized<'a>> {
+    if let Some(own) = fitting.own_limit(basis) {
+        return Ok(own);
+    }
+    let word = match basis {
+        Basis::Cpu => "CPU",
+        Basis::Memory => "memory",
+    };
+    match fitting.pod_limit(basis) {
+        Some(limit) if fitting.is_pod_limit_unshared() => Ok(limit),
+        Some(_) => Err((SkipReason::PodLimitShared, Cow::Borrowed(word))),
+        None => Err((SkipReason::NoLimit, Cow::Borrowed(word))),
+    }
+}
+
+/// Live memory needs a restart on resize, room for the helper's rounding, and nothing to subtract.
+fn is_live_memory(limit: &Amount<'_>, reserved: Option<u64>, settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
+    let restarts = fitting.at.container.resize_policy.iter().flat_map(|policies| policies.iter()).any(|policy| {
+        policy.resource_name.as_str() == "memory" && policy.restart_policy.as_str() == "RestartContainer"
+    });
+    !settings.literal_only
+        && restarts
+        && matches!(limit.origin, OriginBasis::Limit { .. })
+        && limit.quantity.units() >= SMALLEST_LIVE_MEMORY
+        && settings.headroom_percent <= LARGEST_LIVE_HEADROOM_PERCENT
+        && reserved.is_none()
+        && fitting.standing(MEMORY_HELPER) != Standing::Users
+}
+
+/// The sizes of the memory-backed emptyDirs that the container mounts, in bytes; none where it mounts none. Their pages are
+/// charged to the container that writes them.
+fn memory_backed_volumes(fitting: &Fitting<'_>) -> Option<u64> {
+    let mounted = |name: &str| fitting.at.container.volume_mounts.iter().any(|mount| mount.name.as_str() == name);
+    let volumes = fitting.pod.workload.spec.volumes.iter().filter(|volume| mounted(volume.name.as_str()));
+    let in_memory = volumes.filter_map(|volume| {
+        let directory = volume.empty_dir.as_ref()?;
+        let is_memory = directory.medium.as_ref().is_some_and(|medium| medium.as_str() == "Memory");
+        is_memory.then(|| directory.size_limit.as_ref().and_then(|size| size.positive()).map_or(0, |size| size.units()))
+    });
+    in_memory.fold(None, |sum, size| Some(sum.unwrap_or(0_u64).saturating_add(size)))
+}
+
+fn text_of<'a>(origin: &OriginBasis<'a>) -> &'a str {
+    match origin {
+        OriginBasis::Limit { text, .. } | OriginBasis::PodLimit { text, .. } | OriginBasis::Request { text, .. } => {
+            text
+        }
+        _ => "",
+    }
+}
