@@ -42,16 +42,16 @@ impl Rule {
         }
     }
 
-    /// What the rule asks, in one sentence: the first line of its file.
-    pub fn summary(self) -> &'static str {
-        let line = self.source().lines().next().unwrap_or_default();
-        line.split_once(": ").map_or(line, |(_, summary)| summary)
+    /// What the rule asks, in a sentence without a capital: `every image names a fixed version`.
+    pub fn title(self) -> &'static str {
+        let first = self.page().next().unwrap_or_default();
+        first.split_once("`: ").map_or(first, |(_, title)| title.trim_end_matches('.'))
     }
 
-    /// The rule's page: the doc comment on top of its file, so that neither can be forgotten.
-    pub fn page(self) -> String {
+    /// The rule's page, line by line: the doc comment of its file.
+    pub fn page(self) -> impl Iterator<Item = &'static str> {
         let lines = self.source().lines().map_while(|line| line.strip_prefix("//!"));
-        lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+        lines.map(|line| line.strip_prefix(' ').unwrap_or(line))
     }
 
     fn source(self) -> &'static str {
@@ -66,5 +66,21 @@ impl Rule {
 
     pub fn from_id(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rule| rule.id() == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_a_page_with_the_same_headings() {
+        for rule in Rule::ALL {
+            let page: Vec<_> = rule.page().collect();
+            assert_eq!(page.first(), Some(&format!("`{}`: {}.", rule.id(), rule.title()).as_str()));
+            for heading in ["Looks at: ", "Asks: ", "Fix: ", "Exempt: ", "Why: "] {
+                assert_eq!(page.iter().filter(|line| line.starts_with(heading)).count(), 1, "{} {heading}", rule.id());
+            }
+        }
     }
 }
