@@ -581,7 +581,7 @@ mod tests {
  metadata:
    annotations:
      a/b: c
-+    podfit.dev/in~jected: \"{\\\"a\\\":1}\"
++    podfit.dev/in~jected: '{\"a\":1}'
 ",
         ),
     ];
