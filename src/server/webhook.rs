@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn a_panic_is_one_failed_review() {
-        let body = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE",
+        let body =
+            br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE",
             "kind":{"group":"","version":"v1","kind":"Pod"},"resource":{"group":"","version":"v1","resource":"pods"},
             "userInfo":{"username":"ann"},"object":{}}}"#;
         for (phase, status) in [(Phase::Mutate, 200), (Phase::Validate, 500)] {
