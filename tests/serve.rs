@@ -136,7 +136,7 @@ struct Answer {
 async fn protocols() {
     let server = Server::start(Bounds::default()).await;
     for (name, host, alpn, versions, protocol) in [
-        ("the API server's", "localhost", &["http/1.1"][..], &rustls::ALL_VERSIONS[..], ProtocolVersion::TLSv1_3),
+        ("the API server's", "localhost", &["http/1.1"][..], rustls::ALL_VERSIONS, ProtocolVersion::TLSv1_3),
         ("h2", "localhost", &["h2", "http/1.1"], rustls::ALL_VERSIONS, ProtocolVersion::TLSv1_3),
         ("no ALPN", "localhost", &[], rustls::ALL_VERSIONS, ProtocolVersion::TLSv1_3),
         ("no server name", "127.0.0.1", &["http/1.1"], rustls::ALL_VERSIONS, ProtocolVersion::TLSv1_3),
@@ -449,11 +449,9 @@ impl Layout {
 
 /// As the kubelet does it: a new folder, and `..data` renamed over to point at it.
 fn place_volume(folder: &Path, pair: &Pair) {
-    let generation =
-        (0..).map(|number| format!("..generation_{number}")).find(|name| !folder.join(name).exists()).unwrap();
-    fs::create_dir(folder.join(&generation)).unwrap();
-    write_pair(&folder.join(&generation), pair);
-    symlink(&generation, folder.join("..data_tmp")).unwrap();
+    let generation = tempfile::Builder::new().prefix("..").tempdir_in(folder).unwrap().keep();
+    write_pair(&generation, pair);
+    symlink(generation.file_name().unwrap(), folder.join("..data_tmp")).unwrap();
     fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
     for name in ["tls.crt", "tls.key"] {
         if folder.join(name).symlink_metadata().is_err() {
