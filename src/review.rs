@@ -81,19 +81,15 @@ fn exempt_volumes<'a>(in_force: &InForce<'a>, today: Date, verdict: &mut Verdict
 fn judge<'a>(rule: Rule, in_force: &InForce<'a>, fitting: &mut Fitting<'a>, verdict: &mut Verdict<'a>) {
     match rule {
         Rule::ResourceLimits => {
-            with(&in_force.resource_limits, |governed| resource_limits::judge(governed, fitting, verdict))
+            in_force.resource_limits.iter().for_each(|governed| resource_limits::judge(governed, fitting, verdict));
         }
-        Rule::ImageTag => with(&in_force.image_tag, |governed| image_tag::judge(governed, fitting, verdict)),
-        Rule::PodIdentity => with(&in_force.pod_identity, |governed| pod_identity::judge(governed, fitting, verdict)),
+        Rule::ImageTag => in_force.image_tag.iter().for_each(|governed| image_tag::judge(governed, fitting, verdict)),
+        Rule::PodIdentity => {
+            in_force.pod_identity.iter().for_each(|governed| pod_identity::judge(governed, fitting, verdict));
+        }
         Rule::RuntimeSizing => {
-            with(&in_force.runtime_sizing, |governed| runtime_sizing::judge(governed, fitting, verdict))
+            in_force.runtime_sizing.iter().for_each(|governed| runtime_sizing::judge(governed, fitting, verdict));
         }
-        Rule::Probes => with(&in_force.probes, |governed| probes::judge(governed, fitting, verdict)),
-    }
-}
-
-fn with<T>(governed: &Option<T>, judge: impl FnOnce(&T)) {
-    if let Some(governed) = governed {
-        judge(governed);
+        Rule::Probes => in_force.probes.iter().for_each(|governed| probes::judge(governed, fitting, verdict)),
     }
 }

@@ -132,7 +132,7 @@ impl<'a> Wanted<'a> {
 
 fn fit<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &mut Fitting<'a>, report: &mut Report<'_, 'a>) {
     match decide(wanted, settings, fitting) {
-        Ok((sized, replaces)) => inject(wanted, sized, replaces, fitting, report),
+        Ok((sized, replaces)) => inject(wanted, &sized, replaces, fitting, report),
         Err((reason, about)) => report.skip(fitting, Cow::Borrowed(wanted.name), reason, about, wanted.asked),
     }
 }
@@ -197,7 +197,7 @@ fn not_alone<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &Fittin
 
 fn inject<'a>(
     wanted: &Wanted<'a>,
-    sized: Sized<'a>,
+    sized: &Sized<'a>,
     replaces: Option<usize>,
     fitting: &mut Fitting<'a>,
     report: &mut Report<'_, 'a>,
