@@ -269,7 +269,7 @@ fn mutation(head: &Head<'_>, verdict: &Verdict<'_>, pod: &Pod<'_>) -> Answer {
 
 fn validation(head: &Head<'_>, object: &Workload<'_>, verdict: &Verdict<'_>) -> Answer {
     let of = |mode| verdict.findings.iter().filter(move |finding| finding.mode == mode);
-    let mut warnings: Vec<String> = of(Mode::Warn).map(response::in_brief).collect();
+    let mut warnings: Vec<String> = of(Mode::Warn).take(response::MAX_WARNINGS).map(response::in_brief).collect();
     warnings.extend(warnings_of_wishes(verdict));
     let denied: Vec<&Finding<'_>> = of(Mode::Deny).collect();
     let decision = match (denied.is_empty(), warnings.is_empty()) {

@@ -175,9 +175,6 @@ fn not_wanted<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &Fitti
     if settings.skip.iter().any(|name| name == wanted.name) {
         return Err((SkipReason::Policy, Cow::Borrowed("")));
     }
-    if !fitting.pod.is_small_enough() {
-        return Err((SkipReason::TooManyContainers, Cow::Owned(crate::fitting::MAX_INJECTED_CONTAINERS.to_string())));
-    }
     Ok(())
 }
 
