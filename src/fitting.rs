@@ -161,6 +161,48 @@ impl<'a> Fitting<'a> {
         self.at.container.env_from.iter().map(prefix).find(|prefix| name.starts_with(prefix))
     }
 
+    /// A variable of that name or, where the pattern ends in `*`, one whose name begins so.
+    pub fn variable_like(&self, pattern: &'static str) -> Option<Cow<'a, str>> {
+        match pattern.strip_suffix('*') {
+            Some(beginning) => {
+                let mut names = self.env().map(|(_, variable)| variable.name.as_str());
+                names.find(|name| name.starts_with(beginning)).map(Cow::Borrowed)
+            }
+            None => (self.standing(pattern) != Standing::Free).then_some(Cow::Borrowed(pattern)),
+        }
+    }
+
+    /// A word of command or args that is the pattern or, where it ends in `*`, begins so; programs without their folder.
+    pub fn word_like(&self, pattern: &str) -> Option<&'a str> {
+        self.words().find(|word| {
+            let program = word.rsplit('/').next().unwrap_or(word);
+            match pattern.strip_suffix('*') {
+                Some(beginning) => word.starts_with(beginning) || program.starts_with(beginning),
+                None => *word == pattern || program == pattern,
+            }
+        })
+    }
+
+    /// Whether a word of command or args holds a text.
+    pub fn some_word_has(&self, part: &str) -> bool {
+        self.words().any(|word| word.contains(part))
+    }
+
+    /// Command and args word by word, scripts of `sh -c` too.
+    fn words(&self) -> impl Iterator<Item = &'a str> {
+        let container = self.at.container;
+        container.command.iter().chain(container.args.iter()).flat_map(|word| word.as_str().split_whitespace())
+    }
+
+    /// The only entry of a name, if it is a literal that refers to nothing: its index and value.
+    pub fn only_literal(&self, name: &str) -> Option<(usize, &'a str)> {
+        let mut entries = self.env().filter(|(_, variable)| variable.name.as_str() == name);
+        let (index, variable) = entries.next()?;
+        let value = variable.value.as_ref().map_or("", |value| value.as_str());
+        let is_plain = entries.next().is_none() && !variable.value_from.0 && !value.contains("$(");
+        is_plain.then_some((index, value))
+    }
+
     pub fn add_variable(&mut self, name: Cow<'a, str>) {
         self.added.push(name);
     }

@@ -1,14 +1,39 @@
 //! The runtime catalogue: limits → variables. One runtime is one file below `runtimes/` and a line in `ALL`; the rule
 //! `runtime-sizing`, the policy reader and `podfit rules` read it.
 
+mod build;
+mod deno;
 mod detect;
+mod dotnet;
+mod erlang;
+mod glibc;
 mod go;
+mod java;
+mod julia;
+mod nginx;
+mod node;
+mod python;
+mod ruby;
 mod rust;
 
-pub use detect::{Signal, detect};
+pub use detect::{Signal, detect, older_tag};
 
 /// Every runtime, in the order in which its variables stand in `env`.
-pub const ALL: [&Runtime; 2] = [&go::GO, &rust::RUST];
+pub const ALL: [&Runtime; 13] = [
+    &go::GO,
+    &rust::RUST,
+    &python::PYTHON,
+    &java::JAVA,
+    &node::NODE,
+    &deno::DENO,
+    &dotnet::DOTNET,
+    &erlang::ERLANG,
+    &ruby::RUBY,
+    &glibc::GLIBC,
+    &nginx::NGINX,
+    &julia::JULIA,
+    &build::BUILD,
+];
 
 /// Helper of a live memory ceiling: the limit in Mi, to which the variable's value appends six zeros.
 pub const MEMORY_HELPER: &str = "PODFIT_MEMORY_LIMIT_MI";
@@ -22,6 +47,9 @@ pub struct Runtime {
     pub signs: Signs,
     pub variables: &'static [Variable],
 }
+
+/// The signs of a runtime that nothing gives away.
+pub const NO_SIGNS: Signs = Signs { open_telemetry: None, datadog: None, commands: &[], variables: &[], images: &[] };
 
 /// How a Pod's own words give a runtime away. Whole words and whole path components only: `node-exporter` is a Go program.
 #[derive(Debug, PartialEq)]
@@ -40,12 +68,48 @@ pub struct Signs {
 #[derive(Debug, PartialEq)]
 pub struct Variable {
     pub name: &'static str,
-    pub formula: Formula,
+    pub value: Value,
     pub tier: Tier,
-    /// Other names that, set by the user, make this one harmful or useless.
+    /// Other names that, set by the user, make this one harmful or useless; `BPL_JVM_*` is every name that begins so.
     pub conflicts: &'static [&'static str],
+    /// Words of command and args that make it so: whole words or, where they end in `*`, beginnings of words.
+    pub conflicting_words: &'static [&'static str],
+    /// The first version that knows it, as the tags of the runtime's own images count (major, minor).
+    pub since: Option<(u32, u32)>,
     /// What happens without it and what it does: one sentence with the source.
     pub about: &'static str,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Value {
+    /// The variable is one number.
+    One(Formula),
+    /// The variable is a list of flags, which a literal of the user's is extended by at its end.
+    Flags {
+        flags: &'static [Flag],
+        separator: char,
+        /// Variables that hold flags of the same kind; where one of them names a flag's family, the flag is left out.
+        also_in: &'static [&'static str],
+    },
+}
+
+#[derive(Debug, PartialEq)]
+pub struct Flag {
+    pub formula: Formula,
+    /// Each `{}` stands for the number.
+    pub format: &'static str,
+    /// Parts of flags by which the user has decided already.
+    pub family: &'static [&'static str],
+}
+
+impl Value {
+    /// What the value is computed from; of flags, what the first one is.
+    pub fn basis(&self) -> Basis {
+        match self {
+            Self::One(formula) => formula.basis(),
+            Self::Flags { flags, .. } => flags.first().map_or(Basis::Cpu, |flag| flag.formula.basis()),
+        }
+    }
 }
 
 /// What a variable's value is computed from: CPU in cores, memory in bytes.
@@ -93,15 +157,29 @@ impl Rounding {
 pub enum Formula {
     /// Workers: the CPU limit in cores, rounded, at least `minimum`.
     Workers { rounding: Rounding, minimum: u64 },
+    /// The same, only where requests are the basis: with a limit the runtime counts by itself.
+    WorkersOfRequest,
+    /// Eight arenas per core, rounded up: what glibc makes of a machine of that size.
+    Arenas,
     /// Bytes: the memory limit less memory-backed volumes and headroom; skipped under `minimum_limit` bytes.
     MemoryCeiling { minimum_limit: u64 },
+    /// MiB of the old generation: the limit less a quarter of it (64 MiB at least); skipped under 128Mi.
+    OldGeneration,
+    /// Percent of memory for the heap: 75.0 from 1Gi on, 65.0 from 512Mi on, skipped below. Java 8 wants the fraction.
+    HeapPercent,
+    /// Three quarters of the memory limit in bytes, hexadecimal; skipped under 20Mi of heap.
+    HeapHexadecimal,
+    /// The same for every container.
+    Fixed(&'static str),
 }
 
 impl Formula {
     pub fn basis(self) -> Basis {
         match self {
-            Self::Workers { .. } => Basis::Cpu,
-            Self::MemoryCeiling { .. } => Basis::Memory,
+            Self::Workers { .. } | Self::WorkersOfRequest | Self::Arenas | Self::Fixed(_) => Basis::Cpu,
+            Self::MemoryCeiling { .. } | Self::OldGeneration | Self::HeapPercent | Self::HeapHexadecimal => {
+                Basis::Memory
+            }
         }
     }
 }
@@ -128,6 +206,11 @@ pub fn names() -> String {
 
 pub fn variables() -> impl Iterator<Item = &'static Variable> {
     ALL.into_iter().flat_map(|runtime| runtime.variables)
+}
+
+/// Runtimes whose opt-in variables are meant for any container, since nothing in a Pod tells that it has them.
+pub fn is_everywhere(runtime: &Runtime) -> bool {
+    runtime.signs == NO_SIGNS
 }
 
 pub fn is_opt_in(name: &str) -> bool {

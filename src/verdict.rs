@@ -225,6 +225,10 @@ pub enum SkipReason {
     AlreadyInjected,
     UserSet,
     Conflict,
+    ConflictingWord,
+    NotLiteral,
+    VersionTooOld,
+    RuntimeKnows,
     EnvFrom,
     NoLimit,
     PodLimitShared,
@@ -249,10 +253,14 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 28] = [
         Self::AlreadyInjected,
         Self::UserSet,
         Self::Conflict,
+        Self::ConflictingWord,
+        Self::NotLiteral,
+        Self::VersionTooOld,
+        Self::RuntimeKnows,
         Self::EnvFrom,
         Self::NoLimit,
         Self::PodLimitShared,
@@ -282,6 +290,10 @@ impl SkipReason {
             Self::AlreadyInjected => "already-injected",
             Self::UserSet => "user-set",
             Self::Conflict => "conflict",
+            Self::ConflictingWord => "conflicting-word",
+            Self::NotLiteral => "not-literal",
+            Self::VersionTooOld => "version-too-old",
+            Self::RuntimeKnows => "runtime-knows",
             Self::EnvFrom => "env-from",
             Self::NoLimit => "no-limit",
             Self::PodLimitShared => "pod-limit-shared",
@@ -326,6 +338,14 @@ impl fmt::Display for Skip<'_> {
             SkipReason::AlreadyInjected => write!(formatter, "podfit has injected it already"),
             SkipReason::UserSet => write!(formatter, "the container sets it itself"),
             SkipReason::Conflict => write!(formatter, "the container sets {about}, which it would work against"),
+            SkipReason::ConflictingWord => write!(formatter, "the container's own words decide it: {about}"),
+            SkipReason::NotLiteral => {
+                write!(formatter, "the container's own value is no plain text that could be extended at its end")
+            }
+            SkipReason::VersionTooOld => {
+                write!(formatter, "the image's tag {about} names a version that does not know it")
+            }
+            SkipReason::RuntimeKnows => write!(formatter, "the runtime reads the {about} limit itself"),
             SkipReason::EnvFrom if about.is_empty() => {
                 write!(formatter, "envFrom without a prefix may supply it, and would be shadowed")
             }

@@ -10,6 +10,29 @@ use crate::{
     workload::{ContainerAt, ContainerList},
 };
 
+/// The image's tag, where it names a version of the variable's own runtime that is older than `since`.
+pub fn older_tag<'i>(image: &'i str, variable: &str, since: (u32, u32)) -> Option<&'i str> {
+    let image = Image::parse(image).ok()?;
+    let has = |runtime: &&&Runtime| runtime.variables.iter().any(|of| of.name == variable);
+    let runtime = ALL.iter().find(has)?;
+    image.components().find(|component| runtime.signs.images.contains(component))?;
+    let tag = image.tag?;
+    is_older(tag, since).then_some(tag)
+}
+
+/// `3.12-slim` is older than 3.13, `8u392-jdk` than 10.0; `3` and `slim` may be anything.
+fn is_older(tag: &str, (major, minor): (u32, u32)) -> bool {
+    let number = |text: &str| {
+        let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+        text[..end].parse::<u32>().ok()
+    };
+    match (number(tag), tag.split_once('.').and_then(|(_, rest)| number(rest))) {
+        (Some(of_tag), _) if of_tag < major => true,
+        (Some(of_tag), Some(of_minor)) => of_tag == major && of_minor < minor,
+        _ => false,
+    }
+}
+
 /// What gave a runtime away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal<'a> {
@@ -58,22 +81,22 @@ const DATADOG: &str = "admission.datadoghq.com/";
 /// OpenTelemetry and Datadog: only where exactly one language is asked for, since "all of them" tells nothing.
 fn by_instrumentation<'a>(at: &ContainerAt<'_, '_>, metadata: &Metadata<'_>) -> Option<(&'static Runtime, Signal<'a>)> {
     let annotations = metadata.annotations.as_ref()?;
-    let mut languages: Vec<(&str, Signal<'a>)> = Vec::new();
+    // A language that no runtime of ours has counts too: it is one more.
+    let mut found: Vec<(Option<&'static Runtime>, Signal<'a>)> = Vec::new();
     for (key, value) in annotations.iter() {
-        if let Some(language) = key.strip_prefix(OPEN_TELEMETRY).and_then(|rest| rest.strip_prefix("inject-")) {
-            if value != "false" && language != "sdk" && names_container(metadata, language, at) {
-                languages.push((language, Signal::OpenTelemetry));
+        let language = key.strip_prefix(OPEN_TELEMETRY).and_then(|rest| rest.strip_prefix("inject-"));
+        if let Some(language) = language.filter(|language| value != "false" && *language != "sdk") {
+            if names_container(metadata, language, at) {
+                let known = ALL.into_iter().find(|runtime| runtime.signs.open_telemetry == Some(language));
+                found.push((known, Signal::OpenTelemetry));
             }
         } else if let Some(language) = datadog_language(key, at.container) {
-            languages.push((language, Signal::Datadog));
+            let known = ALL.into_iter().find(|runtime| runtime.signs.datadog == Some(language));
+            found.push((known, Signal::Datadog));
         }
     }
-    let [(language, signal)] = languages[..] else { return None };
-    let known = |runtime: &&&'static Runtime| match signal {
-        Signal::Datadog => runtime.signs.datadog == Some(language),
-        _ => runtime.signs.open_telemetry == Some(language),
-    };
-    ALL.iter().find(known).map(|runtime| (*runtime, signal))
+    let (first, signal) = *found.first()?;
+    first.filter(|_| found.iter().all(|(runtime, _)| *runtime == first)).map(|runtime| (runtime, signal))
 }
 
 /// `java-lib.version` for the Pod, `<container>.java-lib.version` for one container.

@@ -1,11 +1,12 @@
 //! The arithmetic: from a container's limits to the values of its variables. Called by the rule `runtime-sizing`.
+//! Nothing here may give a number that a runtime would refuse: no zero, no sign, no fraction, no suffix.
 
 use std::borrow::Cow;
 
 use crate::{
     fitting::{Amount, Fitting, Standing},
     policy::{Basis, CpuFrom, PlatformVariable, Rounding, RuntimeSizing},
-    runtimes::MEMORY_HELPER,
+    runtimes::{Formula, MEMORY_HELPER},
     verdict::{OriginBasis, SkipReason, Source},
 };
 
@@ -27,9 +28,26 @@ const SMALLEST_LIVE_MEMORY: u64 = 32 << 20;
 /// The live ceiling is 95.4 % of the limit: no place for more headroom than this.
 const LARGEST_LIVE_HEADROOM_PERCENT: u64 = 10;
 
+/// The value of a formula.
+pub fn size<'a>(formula: Formula, settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'a>, NotSized<'a>> {
+    match formula {
+        Formula::Workers { rounding, minimum } => workers(rounding, minimum, settings, fitting),
+        Formula::WorkersOfRequest => workers_of_request(settings, fitting),
+        Formula::Arenas => arenas(settings, fitting),
+        Formula::MemoryCeiling { minimum_limit } => memory_ceiling(minimum_limit, settings, fitting),
+        Formula::OldGeneration => of_memory(fitting, old_generation),
+        Formula::HeapPercent => of_memory(fitting, heap_percent),
+        Formula::HeapHexadecimal => of_memory(fitting, heap_hexadecimal),
+        Formula::Fixed(value) => {
+            let origin = limit(Basis::Cpu, fitting)?.origin;
+            Ok(Sized { source: Source::Literal(value.to_owned()), origin, needs_helper: false })
+        }
+    }
+}
+
 /// A worker count: the CPU limit in cores, rounded, at least `minimum`; a count that rounds down is shared by the
 /// container's processes.
-pub fn workers<'a>(
+fn workers<'a>(
     rounding: Rounding,
     minimum: u64,
     settings: &RuntimeSizing,
@@ -47,7 +65,7 @@ pub fn workers<'a>(
 }
 
 /// A memory ceiling in bytes: the limit less the sizes of mounted memory-backed volumes, less headroom.
-pub fn memory_ceiling<'a>(
+fn memory_ceiling<'a>(
     minimum_limit: u64,
     settings: &RuntimeSizing,
     fitting: &Fitting<'a>,
@@ -70,6 +88,53 @@ pub fn memory_ceiling<'a>(
         return Err(too_small());
     }
     Ok(Sized { source: Source::Literal(ceiling.to_string()), origin: limit.origin, needs_helper: false })
+}
+
+fn workers_of_request<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'a>, NotSized<'a>> {
+    let sized = workers(Rounding::Up, 1, settings, fitting)?;
+    match sized.origin {
+        OriginBasis::Request { .. } => Ok(sized),
+        _ => Err((SkipReason::RuntimeKnows, Cow::Borrowed("CPU"))),
+    }
+}
+
+fn arenas<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'a>, NotSized<'a>> {
+    let cpu = Cpu::of(settings, fitting)?;
+    let cores = cpu.count(Rounding::Up, 1, 1);
+    if cores > settings.skip_above {
+        return Err((SkipReason::AboveCap, Cow::Owned(cores.to_string())));
+    }
+    Ok(Sized { source: Source::Literal((8 * cores).to_string()), origin: cpu.origin, needs_helper: false })
+}
+
+/// A value of the memory limit in bytes; none where the limit is too small for it.
+fn of_memory<'a>(fitting: &Fitting<'a>, value: fn(u64) -> Option<String>) -> Result<Sized<'a>, NotSized<'a>> {
+    let limit = limit(Basis::Memory, fitting)?;
+    match value(limit.quantity.units()) {
+        Some(value) => Ok(Sized { source: Source::Literal(value), origin: limit.origin, needs_helper: false }),
+        None => Err((SkipReason::BelowMinimum, Cow::Borrowed(text_of(&limit.origin)))),
+    }
+}
+
+/// In MiB. The young generation and everything outside V8's heap need the rest.
+fn old_generation(bytes: u64) -> Option<String> {
+    let mebibytes = bytes >> 20;
+    (mebibytes >= 128).then(|| (mebibytes - (mebibytes.div_ceil(4)).max(64)).to_string())
+}
+
+/// Below 512Mi the JVM's metaspace, code cache and stacks need what the default leaves them.
+fn heap_percent(bytes: u64) -> Option<String> {
+    match bytes >> 20 {
+        0..512 => None,
+        512..1024 => Some("65.0".to_owned()),
+        _ => Some("75.0".to_owned()),
+    }
+}
+
+/// .NET reads this number as hexadecimal whatever it looks like.
+fn heap_hexadecimal(bytes: u64) -> Option<String> {
+    let heap = u128::from(bytes) * 3 / 4;
+    (heap >= 20 << 20).then(|| format!("{heap:#x}"))
 }
 
 /// A variable of the platform's own: `basis * multiply`, rounded, clamped, formatted.
