@@ -142,7 +142,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
-/// Colour on a terminal only, and not where NO_COLOR says otherwise (no-color.org).
+/// Colour on a terminal only, and not where `NO_COLOR` says otherwise (no-color.org).
 pub(crate) fn appearance(is_terminal: bool) -> Appearance {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || std::env::var_os("TERM").is_some_and(|term| term == "dumb");

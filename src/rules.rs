@@ -31,6 +31,11 @@ impl Rule {
         }
     }
 
+    /// Whether all that the rule can lead to is an injection.
+    pub fn is_injecting(self) -> bool {
+        matches!(self, Self::PodIdentity | Self::RuntimeSizing | Self::Probes)
+    }
+
     /// The key in a policy's `spec`.
     pub fn policy_key(self) -> &'static str {
         match self {

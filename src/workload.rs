@@ -178,6 +178,14 @@ impl<'a> Workload<'a> {
         }
     }
 
+    /// The container of a place; volumes and the Pod itself are none.
+    pub fn container_at(&self, place: Place) -> Option<&Container<'a>> {
+        match place {
+            Place::Container { list, index } => self.list(list).0.get(index)?.as_ref(),
+            Place::Volume(_) | Place::Pod => None,
+        }
+    }
+
     /// All elements of the three lists.
     pub fn container_count(&self) -> usize {
         ContainerList::ALL.into_iter().map(|list| self.list(list).len()).sum()

@@ -45,12 +45,10 @@ impl<'a> Head<'a> {
         let mut found = Found { head: Self { body, ..Self::default() }, ..Found::default() };
         let mut deserializer = serde_json::Deserializer::from_str(body);
         let read = (&mut deserializer).deserialize_map(&mut found);
-        if let Err(error) = read.and_then(|()| deserializer.end()) {
-            if !found.is_complete() {
-                return Err(error.to_string());
-            }
+        match read.and_then(|()| deserializer.end()) {
+            Err(error) if !found.is_complete() => Err(error.to_string()),
+            _ => found.checked(),
         }
-        found.checked()
     }
 
     /// Decodes the object as a kind, in one pass over the body.
@@ -206,12 +204,6 @@ struct UserInfo<'a> {
     username: Text<'a>,
     #[serde(borrow)]
     groups: List<Text<'a>>,
-}
-
-impl Default for Operation {
-    fn default() -> Self {
-        Self::Other
-    }
 }
 
 impl From<&str> for Operation {

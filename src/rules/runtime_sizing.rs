@@ -132,7 +132,7 @@ impl<'a> Wanted<'a> {
 
 fn fit<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &mut Fitting<'a>, report: &mut Report<'_, 'a>) {
     match decide(wanted, settings, fitting) {
-        Ok((sized, replaces)) => inject(wanted, sized, replaces, fitting, report),
+        Ok((sized, replaces)) => inject(wanted, &sized, replaces, fitting, report),
         Err((reason, about)) => report.skip(fitting, Cow::Borrowed(wanted.name), reason, about, wanted.asked),
     }
 }
@@ -175,9 +175,6 @@ fn not_wanted<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &Fitti
     if settings.skip.iter().any(|name| name == wanted.name) {
         return Err((SkipReason::Policy, Cow::Borrowed("")));
     }
-    if !fitting.pod.is_small_enough() {
-        return Err((SkipReason::TooManyContainers, Cow::Owned(crate::fitting::MAX_INJECTED_CONTAINERS.to_string())));
-    }
     Ok(())
 }
 
@@ -197,7 +194,7 @@ fn not_alone<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &Fittin
 
 fn inject<'a>(
     wanted: &Wanted<'a>,
-    sized: Sized<'a>,
+    sized: &Sized<'a>,
     replaces: Option<usize>,
     fitting: &mut Fitting<'a>,
     report: &mut Report<'_, 'a>,
