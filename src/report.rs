@@ -1,10 +1,14 @@
 //! What people and programs read of a judgement of manifests: one model, and a file per format below `report/`. `check` (and
 //! later `scan`) fills it; formats only write.
 
-use std::{collections::BTreeMap, io};
+use std::{borrow::Cow, collections::BTreeMap, fmt, io};
+
+use serde::Serialize;
 
 use crate::{node::Span, patch::Operation, policy::Mode, rules::Rule};
 
+#[cfg(test)]
+mod fixture;
 mod github;
 mod json;
 mod junit;
@@ -29,10 +33,12 @@ pub struct Report {
 }
 
 /// A workload that was judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ObjectName {
     pub api_version: String,
     pub kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     pub name: String,
 }
@@ -40,7 +46,7 @@ pub struct ObjectName {
 #[derive(Debug)]
 pub struct JudgedObject {
     pub object: ObjectName,
-    /// None for standard input and for objects of a cluster.
+    /// `-` is standard input; none for objects of a cluster.
     pub file: Option<String>,
     pub patch: Vec<Operation>,
 }
@@ -53,6 +59,7 @@ pub struct ReportedFinding {
     /// The policy's own mode where it differs.
     pub policy_mode: Option<Mode>,
     pub policy: String,
+    /// As of the object.
     pub file: Option<String>,
     /// Where the field stands, or the nearest thing above it.
     pub span: Option<Span>,
@@ -74,7 +81,7 @@ pub struct ReportedError {
     pub message: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
     pub objects: usize,
     pub deny: usize,
@@ -119,7 +126,7 @@ impl Report {
     /// # Errors
     /// Where the output cannot be written.
     pub fn write_errors(&self, appearance: Appearance, output: &mut dyn io::Write) -> io::Result<()> {
-        text::write(self, appearance, output)
+        text::write_errors(self, appearance, output)
     }
 
     /// Writes the report in a format.
@@ -133,6 +140,135 @@ impl Report {
             Format::Sarif => sarif::write(self, output),
             Format::Junit => junit::write(self, output),
             Format::Github => github::write(self, output),
+        }
+    }
+
+    /// The last line for people: `3 objects: 2 denied findings, 1 warning, 4 injections; 1 exempted, 2 skipped`.
+    fn headline(&self) -> String {
+        let summary = self.summary();
+        let findings = [
+            (summary.deny, "denied finding"),
+            (summary.warn, "warning"),
+            (summary.audit, "audit finding"),
+            (summary.inject, "injection"),
+        ];
+        let said = findings.iter().filter(|(number, _)| *number > 0).map(|(number, word)| count(*number, word));
+        let said = said.collect::<Vec<_>>().join(", ");
+        let mut headline = match (self.objects.len(), said.as_str()) {
+            (0, "") => String::from("no objects judged"),
+            (objects, "") => format!("{}: nothing to do", count(objects, "object")),
+            (objects, said) => format!("{}: {said}", count(objects, "object")),
+        };
+        let aside = [(self.exempted, "exempted"), (self.skipped, "skipped"), (self.passed_over, "passed over")];
+        let aside = aside.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
+        let errors = (!self.errors.is_empty()).then(|| count(self.errors.len(), "error"));
+        for part in [aside.collect::<Vec<_>>().join(", "), errors.unwrap_or_default()] {
+            if !part.is_empty() {
+                headline.push_str("; ");
+                headline.push_str(&part);
+            }
+        }
+        headline
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(formatter, "{} {namespace}/{}", self.kind, self.name),
+            None => write!(formatter, "{} {}", self.kind, self.name),
+        }
+    }
+}
+
+fn count(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What standard input is called.
+const STANDARD_INPUT: &str = "-";
+
+/// A file as CI systems want it: as the repository names it, with `/` between its parts. None for standard input.
+fn in_repository(file: Option<&str>) -> Option<Cow<'_, str>> {
+    let file = file.filter(|file| *file != STANDARD_INPUT)?;
+    let file = file.strip_prefix("./").unwrap_or(file);
+    Some(match std::path::MAIN_SEPARATOR {
+        '/' => Cow::Borrowed(file),
+        separator => Cow::Owned(file.replace(separator, "/")),
+    })
+}
+
+/// A text of a manifest in one line, without what a terminal or a log would act on. Characters are replaced one by one,
+/// so that columns still hold.
+fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_acted_on) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |character| match character {
+        '\n' | '\u{2028}' | '\u{2029}' => ' ',
+        other if is_acted_on(other) => char::REPLACEMENT_CHARACTER,
+        other => other,
+    };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
+/// Control characters, the 8-bit ones too (U+009B starts an escape sequence), line separators, and those that change the
+/// direction of writing, with which a text reads as what it is not.
+fn is_acted_on(character: char) -> bool {
+    let turns =
+        matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || (character.is_control() && character != '\t')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_headline_counts_what_is_there() {
+        let object = |name: &str| JudgedObject { object: fixture::object("Pod", name), file: None, patch: Vec::new() };
+        let error = ReportedError { file: "a".into(), place: None, message: "no".into() };
+        let rows = [
+            ("nothing at all", Report::default(), "no objects judged"),
+            (
+                "only other documents",
+                Report { passed_over: 2, ..Report::default() },
+                "no objects judged; 2 passed over",
+            ),
+            ("all is well", Report { objects: vec![object("a")], ..Report::default() }, "1 object: nothing to do"),
+            (
+                "well but for an error",
+                Report {
+                    objects: vec![object("a"), object("b")],
+                    skipped: 1,
+                    errors: vec![error],
+                    ..Report::default()
+                },
+                "2 objects: nothing to do; 1 skipped; 1 error",
+            ),
+            (
+                "everything",
+                fixture::report(),
+                "3 objects: 2 denied findings, 1 warning, 1 audit finding, 4 injections; 1 exempted, 2 skipped, \
+                 1 passed over; 2 errors",
+            ),
+        ];
+        for (name, report, expected) in rows {
+            assert_eq!(report.headline(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn untrusted_text_is_made_visible() {
+        let rows = [
+            ("plain", "näme\t\"x\"", "näme\t\"x\""),
+            ("escape sequence", "\u{1b}[31mred", "\u{fffd}[31mred"),
+            ("8-bit escape sequence", "\u{9b}31mred", "\u{fffd}31mred"),
+            ("lines", "one\r\ntwo\u{2028}three", "one\u{fffd} two three"),
+            ("direction", "\u{202e}latest", "\u{fffd}latest"),
+        ];
+        for (name, text, expected) in rows {
+            assert_eq!(visible(text), expected, "{name}");
         }
     }
 }

@@ -68,3 +68,19 @@ impl Rule {
         Self::ALL.into_iter().find(|rule| rule.id() == id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_a_page_with_the_same_headings() {
+        for rule in Rule::ALL {
+            let page = rule.page();
+            assert_eq!(page.lines().next(), Some(format!("`{}`: {}", rule.id(), rule.summary()).as_str()));
+            for heading in ["Looks at: ", "Asks: ", "Fix: ", "Exempt: ", "Why: "] {
+                assert_eq!(page.lines().filter(|line| line.starts_with(heading)).count(), 1, "{} {heading}", rule.id());
+            }
+        }
+    }
+}

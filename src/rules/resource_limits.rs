@@ -103,16 +103,16 @@ fn amount<'a>(amounts: &'a crate::object::Amounts<'a>, basis: Basis) -> GivenTex
 }
 
 fn finding<'a>(basis: Basis, fitting: &Fitting<'a>, report: &Report<'_, 'a>) -> Finding<'a> {
-    let resource = basis.resource();
+    let (resource, word) = (basis.resource(), basis.word());
     let (reason, problem) = match given(fitting, basis) {
-        None => (no_limit(basis), format!("has no {resource} limit; set resources.limits.{resource}")),
+        None => (no_limit(basis), format!("has no {word} limit; set resources.limits.{resource}, {}", example(basis))),
         Some((None, text)) => (
             "limit is no quantity",
-            format!("has the {resource} limit {}, which is no quantity; write {}", shown(text), example(basis)),
+            format!("has the {word} limit {}, which is no quantity; write an amount {}", shown(text), example(basis)),
         ),
         Some((Some(_), text)) => (
             no_limit(basis),
-            format!("has the {resource} limit {}, which means no limit; write {}", shown(text), example(basis)),
+            format!("has the {word} limit {}, which means no limit; write an amount {}", shown(text), example(basis)),
         ),
     };
     Finding {
@@ -131,8 +131,8 @@ fn no_limit(basis: Basis) -> &'static str {
 
 fn example(basis: Basis) -> &'static str {
     match basis {
-        Basis::Cpu => "an amount such as 500m",
-        Basis::Memory => "an amount such as 256Mi",
+        Basis::Cpu => "such as 500m",
+        Basis::Memory => "such as 256Mi",
     }
 }
 

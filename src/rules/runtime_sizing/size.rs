@@ -166,10 +166,7 @@ fn limit<'a>(basis: Basis, fitting: &Fitting<'a>) -> Result<Amount<'a>, NotSized
     if let Some(own) = fitting.own_limit(basis) {
         return Ok(own);
     }
-    let word = match basis {
-        Basis::Cpu => "CPU",
-        Basis::Memory => "memory",
-    };
+    let word = basis.word();
     match fitting.pod_limit(basis) {
         Some(limit) if fitting.is_pod_limit_unshared() => Ok(limit),
         Some(_) => Err((SkipReason::PodLimitShared, Cow::Borrowed(word))),

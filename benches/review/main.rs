@@ -1,0 +1,146 @@
+//! What one review costs, step by step and whole. Every measured answer is checked once, so that no error path is measured.
+
+use std::hint::black_box;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
+use jiff::civil::{Date, date};
+use podfit::{
+    admission::{Decision, Phase, Settings, answer},
+    fitting::Pod,
+    manifest, patch,
+    policy::{DEFAULT_POLICY, PolicySet, compile},
+    review::{Context, review},
+    workload::{Kind, Workload},
+};
+use serde_json::{Value, json};
+
+mod bodies;
+
+const TODAY: Date = date(2026, 6, 1);
+const CONTAINERS: [usize; 3] = [1, 4, 20];
+
+criterion_group!(benches, head, decode, whole, patches);
+criterion_main!(benches);
+
+/// A namespace that no policy matches: answered from the head alone, so the size of the object must not matter.
+fn head(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("head");
+    for mut body in sizes() {
+        body["request"]["namespace"] = json!("kube-system");
+        measure(&mut group, Phase::Validate, &body, Decision::Unmatched);
+    }
+}
+
+/// A Pod on its way out: head and object are decoded, then there is nothing to judge.
+fn decode(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("decode");
+    for mut body in sizes() {
+        body["request"]["object"]["metadata"]["deletionTimestamp"] = json!("2026-05-14T09:26:53Z");
+        measure(&mut group, Phase::Validate, &body, Decision::Ignored);
+    }
+}
+
+/// Body bytes to answer bytes: as users send them, as they stand after our patch, and refused.
+fn whole(criterion: &mut Criterion) {
+    let repaired = |containers| repaired(bodies::plain(containers));
+    let refused = |containers| careless(bodies::plain(containers));
+    let mut group = criterion.benchmark_group("mutate");
+    for containers in CONTAINERS {
+        measure_whole(&mut group, Phase::Mutate, containers, &bodies::plain(containers), Decision::Patched);
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group("validate");
+    for containers in CONTAINERS {
+        measure_whole(&mut group, Phase::Validate, containers, &repaired(containers), Decision::Allowed);
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group("refuse");
+    for containers in CONTAINERS {
+        measure_whole(&mut group, Phase::Validate, containers, &refused(containers), Decision::Denied);
+    }
+}
+
+/// Edits to JSON Patch bytes.
+fn patches(criterion: &mut Criterion) {
+    let policies = default_policies();
+    let context = Context { namespace: "shop", labels: None, today: TODAY };
+    let mut group = criterion.benchmark_group("patch");
+    for containers in CONTAINERS {
+        let object = bodies::plain(containers)["request"]["object"].to_string();
+        let workload = Workload::decode(Kind::Pod, &object).expect("a Pod decodes");
+        let pod = Pod::read(&workload);
+        let verdict = review(&policies, &pod, &context);
+        group.bench_function(BenchmarkId::from_parameter(containers), |bencher| {
+            bencher.iter(|| patch::to_json(&patch::operations(black_box(&verdict), &pod)));
+        });
+    }
+}
+
+fn measure(group: &mut BenchmarkGroup<'_, WallTime>, phase: Phase, body: &Value, expected: Decision) {
+    let bytes = bodies::bytes(body);
+    let id = BenchmarkId::from_parameter(format!("{}KB", (bytes.len() + 500) / 1000));
+    measure_bytes(group, id, phase, &bytes, expected);
+}
+
+fn measure_whole(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    phase: Phase,
+    containers: usize,
+    body: &Value,
+    expected: Decision,
+) {
+    measure_bytes(group, BenchmarkId::from_parameter(containers), phase, &bodies::bytes(body), expected);
+}
+
+fn measure_bytes(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    id: BenchmarkId,
+    phase: Phase,
+    bytes: &[u8],
+    expected: Decision,
+) {
+    let policies = default_policies();
+    let settings = Settings { policies: &policies, namespaces: None, today: TODAY };
+    let once = answer(phase, bytes, &settings);
+    assert_eq!(once.record.decision, expected, "{}", once.record.message);
+    group.throughput(Throughput::Bytes(bytes.len() as u64));
+    group.bench_function(id, |bencher| bencher.iter(|| answer(phase, black_box(bytes), &settings)));
+}
+
+fn sizes() -> [Value; 3] {
+    [bodies::plain(1), bodies::meshed(), bodies::crowded()]
+}
+
+/// What `/validate` sees of a Pod that `/mutate` has patched.
+fn repaired(mut body: Value) -> Value {
+    let policies = default_policies();
+    let settings = Settings { policies: &policies, namespaces: None, today: TODAY };
+    let answer = answer(Phase::Mutate, &bodies::bytes(&body), &settings);
+    let answer: Value = serde_json::from_slice(&answer.body).expect("an answer is JSON");
+    let patch = answer["response"]["patch"].as_str().expect("a plain Pod is patched");
+    let patch = STANDARD.decode(patch).expect("a patch is base64");
+    let patch: json_patch::Patch = serde_json::from_slice(&patch).expect("a patch is JSON");
+    json_patch::patch(&mut body["request"]["object"], &patch).expect("a patch applies");
+    body
+}
+
+/// No tag and no limits.
+fn careless(mut body: Value) -> Value {
+    for container in body["request"]["object"]["spec"]["containers"].as_array_mut().expect("a Pod has containers") {
+        container["image"] = json!("registry.example/shop/web");
+        container["resources"] = json!({});
+    }
+    body
+}
+
+fn default_policies() -> PolicySet {
+    let documents = manifest::read(DEFAULT_POLICY);
+    let policies = documents.into_iter().map(|document| {
+        let document = document.expect("the default policy is YAML");
+        compile(&document.node).expect("the default policy compiles")
+    });
+    PolicySet::new(policies.collect()).expect("one policy has one name")
+}

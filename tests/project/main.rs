@@ -1,0 +1,4 @@
+//! What holds for the repository as a whole: the arrows between modules, the purity of the core, the documentation's examples.
+
+mod documentation;
+mod structure;
