@@ -41,6 +41,7 @@ impl<'a> Head<'a> {
     /// # Errors
     /// Where the body is no review: no JSON, another version, no request, no uid.
     pub fn read(body: &'a str) -> Result<Self, String> {
+        object::start_counting();
         let mut found = Found { head: Self { body, ..Self::default() }, ..Found::default() };
         let mut deserializer = serde_json::Deserializer::from_str(body);
         let read = (&mut deserializer).deserialize_map(&mut found);
