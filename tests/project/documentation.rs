@@ -25,7 +25,8 @@ fn the_examples_print_what_the_pages_say() {
 
 fn pages(root: &Path) -> Vec<PathBuf> {
     let mut pages = vec![root.join("README.md"), root.join("certs/README.md")];
-    let docs = fs::read_dir(root.join("docs")).into_iter().flatten().map(|entry| entry.expect("docs are readable").path());
+    let docs =
+        fs::read_dir(root.join("docs")).into_iter().flatten().map(|entry| entry.expect("docs are readable").path());
     pages.extend(docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
     pages.sort();
     pages
@@ -57,7 +58,9 @@ fn run_block(root: &Path, block: &str) -> String {
         script.push_str(&format!("{command}\necho '{MARK}'\n"));
     }
     let binary = Path::new(env!("CARGO_BIN_EXE_podfit")).parent().expect("a folder").to_owned();
-    let path = std::env::join_paths([binary].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())));
+    let path = std::env::join_paths(
+        [binary].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    );
     let output = Command::new("bash")
         .args(["-c", &script])
         .current_dir(folder.path())

@@ -23,10 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rules", &["fitting", "image", "object", "policy", "quantity", "runtimes", "verdict", "wishes", "workload"]),
     ("review", &["fitting", "policy", "rules", "verdict", "workload"]),
     ("patch", &["fitting", "injected", "object", "pointer", "policy", "verdict", "workload"]),
-    (
-        "admission",
-        &["fitting", "object", "patch", "pointer", "policy", "review", "rules", "verdict", "workload"],
-    ),
+    ("admission", &["fitting", "object", "patch", "pointer", "policy", "review", "rules", "verdict", "workload"]),
     ("manifest", &["node", "patch", "pointer"]),
     ("policies", &["manifest", "node", "policy"]),
     ("report", &["node", "patch", "policy", "rules"]),
@@ -35,21 +32,63 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "admission", "certs", "fitting", "manifest", "node", "patch", "policies", "policy", "report", "review",
-            "rules", "runtimes", "server", "verdict", "workload",
+            "admission",
+            "certs",
+            "fitting",
+            "manifest",
+            "node",
+            "patch",
+            "policies",
+            "policy",
+            "report",
+            "review",
+            "rules",
+            "runtimes",
+            "server",
+            "verdict",
+            "workload",
         ],
     ),
 ];
 
 const CORE: &[&str] = &[
-    "admission", "fitting", "image", "injected", "node", "object", "patch", "pointer", "policy", "quantity", "review",
-    "rules", "runtimes", "verdict", "wishes", "workload",
+    "admission",
+    "fitting",
+    "image",
+    "injected",
+    "node",
+    "object",
+    "patch",
+    "pointer",
+    "policy",
+    "quantity",
+    "review",
+    "rules",
+    "runtimes",
+    "verdict",
+    "wishes",
+    "workload",
 ];
 
 /// No waiting, no I/O, no clock, no environment, no second representation of a user's object.
 const FOREIGN_TO_CORE: &[&str] = &[
-    "tokio", "axum", "hyper", "rustls", "kube::", "k8s_openapi", "std::fs", "std::env", "std::io", "std::net", "std::time",
-    "SystemTime", "Instant::now", "Timestamp::now", "Zoned::now", "async fn", "static mut",
+    "tokio",
+    "axum",
+    "hyper",
+    "rustls",
+    "kube::",
+    "k8s_openapi",
+    "std::fs",
+    "std::env",
+    "std::io",
+    "std::net",
+    "std::time",
+    "SystemTime",
+    "Instant::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "async fn",
+    "static mut",
 ];
 
 #[test]
@@ -78,7 +117,8 @@ fn the_core_is_pure() {
 /// Every source file without its tests, relative to `src`.
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let walk = walkdir::WalkDir::new(&root).sort_by_file_name().into_iter().map(|entry| entry.expect("src is readable"));
+    let walk =
+        walkdir::WalkDir::new(&root).sort_by_file_name().into_iter().map(|entry| entry.expect("src is readable"));
     let files = walk.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "rs"));
     files
         .map(|entry| {
