@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     object::{Container, Env},
+    runtimes::{Basis, MEMORY_HELPER},
     verdict::{Change, Edit, Source},
     workload::Workload,
 };
@@ -45,6 +46,18 @@ impl<'a> Injected<'a> {
 
     pub fn names(&self, container: &str, subject: &str) -> bool {
         self.record(container, subject).is_some()
+    }
+
+    /// What was computed from a resource's limit in a container, and whether it is live.
+    pub fn computed_from(&self, container: &str, basis: Basis) -> impl Iterator<Item = (&str, bool)> {
+        let sources = [format!("limits.{}=", basis.resource()), format!("spec.resources.limits.{}=", basis.resource())];
+        let records = self.0.get(container).into_iter().flatten();
+        let of_limit =
+            records.filter(move |(_, record)| sources.iter().any(|source| record.source.starts_with(source)));
+        // The live ceiling is a literal that refers to its live helper.
+        of_limit.map(|(name, record)| {
+            (name.as_ref(), record.value.as_ref().is_none_or(|value| value.contains(MEMORY_HELPER)))
+        })
     }
 
     /// The annotation's text after the edits, with what stands of the earlier record.

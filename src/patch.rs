@@ -201,8 +201,14 @@ impl Writer<'_, '_> {
                 _ => None,
             })
             .collect();
-        if !policies.is_empty() {
-            self.add("/resizePolicy", format!("[{}]", policies.join(",")));
+        match &self.container.resize_policy {
+            _ if policies.is_empty() => {}
+            None => self.add("/resizePolicy", format!("[{}]", policies.join(","))),
+            Some(_) => {
+                for (index, policy) in policies.into_iter().enumerate() {
+                    self.add(&format!("/resizePolicy/{index}"), policy);
+                }
+            }
         }
     }
 }

@@ -74,7 +74,8 @@ fn check(settings: &ImageTag, text: &str) -> Result<(), Problem> {
         return Ok(());
     }
     if settings.require_digest {
-        let words = format!("uses the image {} without a digest; write {}@sha256:...", shown(text), shown(text));
+        let pinned = shown(&format!("{text}@sha256:..."));
+        let words = format!("uses the image {} without a digest; write {pinned}", shown(text));
         return Err(Problem { reason: "image has no digest", words });
     }
     // With neither tag nor digest the tag is `latest`.

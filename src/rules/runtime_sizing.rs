@@ -45,7 +45,7 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     for variable in &settings.variables {
         fit(&Wanted::of_platform(variable), settings, fitting, &mut report);
     }
-    if settings.restart_on_resize {
+    if gets_resize_policy(settings, fitting) {
         restart_on_resize(first, fitting, &mut report);
     }
 }
@@ -168,7 +168,7 @@ fn decide<'a>(
     }
     let sized = match (wanted.value, formula, flags) {
         (_, _, Some(flags)) => return flags.extend(wanted.name, standing, settings, fitting),
-        (_, Some(formula), _) => size::size(formula, settings, fitting)?,
+        (_, Some(formula), _) => size::size(wanted.name, formula, settings, fitting)?,
         (WantedValue::Platform(variable), ..) => size::platform_value(variable, settings, fitting)?,
         (WantedValue::Catalogue(_), None, None) => return Err((SkipReason::UserSet, nothing)),
     };
@@ -250,12 +250,14 @@ fn inject<'a>(
     }
 }
 
-/// `resizePolicy: Restart`, for the resources that values were just computed from, where the container has no policy yet.
-fn restart_on_resize<'a>(first: usize, fitting: &Fitting<'a>, report: &mut Report<'_, 'a>) {
+/// `resizePolicy: Restart`, where the container has no policy yet.
+fn gets_resize_policy(settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
     let is_free = fitting.at.container.resize_policy.as_ref().is_none_or(crate::object::List::is_empty);
-    if !is_free || !fitting.at.kind.is_long_running() {
-        return;
-    }
+    settings.restart_on_resize && is_free && fitting.at.kind.is_long_running()
+}
+
+/// For the resources that values were just computed from.
+fn restart_on_resize<'a>(first: usize, fitting: &Fitting<'a>, report: &mut Report<'_, 'a>) {
     let injected = |basis: Basis| {
         report.verdict.findings[first..].iter().flat_map(|finding| &finding.edits).any(|edit| {
             match &edit.origin.basis {

@@ -91,7 +91,7 @@ impl List {
         }
         // A list of flags is text: a number in it cannot be live.
         let literal = RuntimeSizing { literal_only: true, ..settings.clone() };
-        let sized = size::size(flag.formula, &literal, fitting)?;
+        let sized = size::size("", flag.formula, &literal, fitting)?;
         Ok((sized.source.to_string(), sized.origin))
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::{
     fitting::{Amount, Fitting, Standing},
-    policy::{Basis, CpuFrom, PlatformVariable, Rounding, RuntimeSizing},
+    policy::{Basis, CpuFrom, EnvFrom, PlatformVariable, Rounding, RuntimeSizing},
     runtimes::{Formula, MEMORY_HELPER},
     verdict::{OriginBasis, SkipReason, Source},
 };
@@ -28,13 +28,18 @@ const SMALLEST_LIVE_MEMORY: u64 = 32 << 20;
 /// The live ceiling is 95.4 % of the limit: no place for more headroom than this.
 const LARGEST_LIVE_HEADROOM_PERCENT: u64 = 10;
 
-/// The value of a formula.
-pub fn size<'a>(formula: Formula, settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'a>, NotSized<'a>> {
+/// The value of a formula for the variable `name`.
+pub fn size<'a>(
+    name: &str,
+    formula: Formula,
+    settings: &RuntimeSizing,
+    fitting: &Fitting<'a>,
+) -> Result<Sized<'a>, NotSized<'a>> {
     match formula {
         Formula::Workers { rounding, minimum } => workers(rounding, minimum, settings, fitting),
         Formula::WorkersOfRequest => workers_of_request(settings, fitting),
         Formula::Arenas => arenas(settings, fitting),
-        Formula::MemoryCeiling { minimum_limit } => memory_ceiling(minimum_limit, settings, fitting),
+        Formula::MemoryCeiling { minimum_limit } => memory_ceiling(name, minimum_limit, settings, fitting),
         Formula::OldGeneration => of_memory(fitting, old_generation),
         Formula::HeapPercent => of_memory(fitting, heap_percent),
         Formula::HeapHexadecimal => of_memory(fitting, heap_hexadecimal),
@@ -66,6 +71,7 @@ fn workers<'a>(
 
 /// A memory ceiling in bytes: the limit less the sizes of mounted memory-backed volumes, less headroom.
 fn memory_ceiling<'a>(
+    name: &str,
     minimum_limit: u64,
     settings: &RuntimeSizing,
     fitting: &Fitting<'a>,
@@ -77,7 +83,7 @@ fn memory_ceiling<'a>(
         return Err(too_small());
     }
     let reserved = memory_backed_volumes(fitting);
-    if is_live_memory(&limit, reserved, settings, fitting) {
+    if is_live_memory(&limit, reserved, settings, fitting) && helper_resolves(name, settings, fitting) {
         let source = Source::Literal(format!("$({MEMORY_HELPER})000000"));
         let needs_helper = fitting.standing(MEMORY_HELPER) == Standing::Free;
         return Ok(Sized { source, origin: limit.origin, needs_helper });
@@ -240,16 +246,29 @@ fn limit<'a>(basis: Basis, fitting: &Fitting<'a>) -> Result<Amount<'a>, NotSized
 
 /// Live memory needs a restart on resize, room for the helper's rounding, and nothing to subtract.
 fn is_live_memory(limit: &Amount<'_>, reserved: Option<u64>, settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
-    let restarts = fitting.at.container.resize_policy.iter().flat_map(|policies| policies.iter()).any(|policy| {
+    let mut policies = fitting.at.container.resize_policy.iter().flat_map(|policies| policies.iter());
+    let restarts = policies.any(|policy| {
         policy.resource_name.as_str() == "memory" && policy.restart_policy.as_str() == "RestartContainer"
     });
+    let restarts = restarts || super::gets_resize_policy(settings, fitting);
     !settings.literal_only
         && restarts
         && matches!(limit.origin, OriginBasis::Limit { .. })
         && limit.quantity.units() >= SMALLEST_LIVE_MEMORY
         && settings.headroom_percent <= LARGEST_LIVE_HEADROOM_PERCENT
         && reserved.is_none()
-        && fitting.standing(MEMORY_HELPER) != Standing::Users
+}
+
+/// Whether the helper can be added, or stands before our own literal already: a `$(NAME)` resolves only backwards, and one
+/// that does not resolve would stop the process at start.
+fn helper_resolves(name: &str, settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
+    match (fitting.standing(MEMORY_HELPER), fitting.standing(name)) {
+        (Standing::Free, _) => settings.env_from == EnvFrom::Inject || fitting.env_from_for(MEMORY_HELPER).is_none(),
+        (Standing::OursLive, Standing::Ours { index, .. }) => {
+            fitting.env().take_while(|(other, _)| *other < index).any(|(_, env)| env.name.as_str() == MEMORY_HELPER)
+        }
+        _ => false,
+    }
 }
 
 /// The sizes of the memory-backed emptyDirs that the container mounts, in bytes; none where it mounts none. Their pages are
