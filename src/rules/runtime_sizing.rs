@@ -40,7 +40,7 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     for variable in &settings.variables {
         fit(&Wanted::of_platform(variable), settings, fitting, &mut report);
     }
-    if settings.restart_on_resize {
+    if size::gets_resize_policy(settings, fitting) {
         restart_on_resize(first, fitting, &mut report);
     }
 }
@@ -226,10 +226,6 @@ fn inject<'a>(
 
 /// `resizePolicy: Restart`, for the resources that values were just computed from, where the container has no policy yet.
 fn restart_on_resize<'a>(first: usize, fitting: &Fitting<'a>, report: &mut Report<'_, 'a>) {
-    let is_free = fitting.at.container.resize_policy.as_ref().is_none_or(crate::object::List::is_empty);
-    if !is_free || !fitting.at.kind.is_long_running() {
-        return;
-    }
     let injected = |basis: Basis| {
         report.verdict.findings[first..].iter().flat_map(|finding| &finding.edits).any(|edit| {
             match &edit.origin.basis {

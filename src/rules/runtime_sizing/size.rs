@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     fitting::{Amount, Fitting, Standing},
+    object::{List, ResizePolicy},
     policy::{Basis, CpuFrom, PlatformVariable, Rounding, RuntimeSizing},
     runtimes::MEMORY_HELPER,
     verdict::{OriginBasis, SkipReason, Source},
@@ -178,16 +179,24 @@ fn limit<'a>(basis: Basis, fitting: &Fitting<'a>) -> Result<Amount<'a>, NotSized
 
 /// Live memory needs a restart on resize, room for the helper's rounding, and nothing to subtract.
 fn is_live_memory(limit: &Amount<'_>, reserved: Option<u64>, settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
-    let restarts = fitting.at.container.resize_policy.iter().flat_map(|policies| policies.iter()).any(|policy| {
+    let mut policies = fitting.at.container.resize_policy.iter().flat_map(List::iter);
+    let restarts = |policy: &ResizePolicy<'_>| {
         policy.resource_name.as_str() == "memory" && policy.restart_policy.as_str() == "RestartContainer"
-    });
+    };
     !settings.literal_only
-        && restarts
+        && (gets_resize_policy(settings, fitting) || policies.any(restarts))
         && matches!(limit.origin, OriginBasis::Limit { .. })
         && limit.quantity.units() >= SMALLEST_LIVE_MEMORY
         && settings.headroom_percent <= LARGEST_LIVE_HEADROOM_PERCENT
         && reserved.is_none()
         && fitting.standing(MEMORY_HELPER) != Standing::Users
+}
+
+/// Whether the policy's `resizePolicy: Restart` acts on this container: it has no policy of its own, and runs long enough to be
+/// resized.
+pub fn gets_resize_policy(settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
+    let is_free = fitting.at.container.resize_policy.as_ref().is_none_or(List::is_empty);
+    settings.restart_on_resize && is_free && fitting.at.kind.is_long_running()
 }
 
 /// The sizes of the memory-backed emptyDirs that the container mounts, in bytes; none where it mounts none. Their pages are
