@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use crate::{
     fitting::{Amount, Fitting, Standing},
     object::{List, ResizePolicy},
-    policy::{Basis, CpuFrom, PlatformVariable, Rounding, RuntimeSizing},
+    policy::{Basis, CpuFrom, EnvFrom, PlatformVariable, Rounding, RuntimeSizing},
+    rules::Rule,
     runtimes::MEMORY_HELPER,
     verdict::{OriginBasis, SkipReason, Source},
 };
@@ -189,7 +190,15 @@ fn is_live_memory(limit: &Amount<'_>, reserved: Option<u64>, settings: &RuntimeS
         && limit.quantity.units() >= SMALLEST_LIVE_MEMORY
         && settings.headroom_percent <= LARGEST_LIVE_HEADROOM_PERCENT
         && reserved.is_none()
-        && fitting.standing(MEMORY_HELPER) != Standing::Users
+        && may_have_helper(settings, fitting)
+}
+
+/// The helper is a variable like any other: not over the user's own, not where it is not wanted or envFrom may supply it.
+fn may_have_helper(settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
+    let may_be_supplied = settings.env_from == EnvFrom::Skip && fitting.env_from_for(MEMORY_HELPER).is_some();
+    let is_unwanted = settings.skip.iter().any(|name| name == MEMORY_HELPER)
+        || fitting.pod.wishes.skips(fitting.at.name(), Rule::RuntimeSizing, MEMORY_HELPER);
+    fitting.standing(MEMORY_HELPER) != Standing::Users && !may_be_supplied && !is_unwanted
 }
 
 /// Whether the policy's `resizePolicy: Restart` acts on this container: it has no policy of its own, and runs long enough to be
