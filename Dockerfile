@@ -13,7 +13,7 @@ COPY src src
 # wants every target of the manifest to be there, so benches stand in empty.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    target="$(rustc -vV | sed -n 's/^host: //p')" \
+    target="$(rustc --print host-tuple)" \
     && mkdir -p benches/review && touch benches/review/main.rs \
     && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin podfit --target "$target" \
     && cp "target/$target/release/podfit" /podfit

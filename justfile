@@ -29,13 +29,15 @@ release:
 bench *ARGUMENTS:
     cargo bench --bench review -- {{ ARGUMENTS }}
 
-# Any bytes as a body of both endpoints, for so many seconds. Needs a nightly toolchain and cargo-fuzz.
+# Any bytes as a body of both endpoints, with the dependencies that are shipped. Needs a nightly toolchain and cargo-fuzz.
 fuzz SECONDS='60':
-    cargo +nightly fuzz run review -- -max_total_time={{ SECONDS }} -max_len=16384
+    mkdir -p fuzz/corpus/review
+    cp Cargo.lock fuzz/
+    cargo +nightly fuzz run review fuzz/corpus/review examples -- -max_total_time={{ SECONDS }} -max_len=16384
 
-# Runs the README's tour.
+# Writes what the commands of the README and of docs/ print now into them; the tests only compare.
 readme:
-    .ci/run readme
+    PODFIT_UPDATE_DOCUMENTATION=1 cargo test --test project documentation
 
 # A pair for a laptop or kind.
 certs *HOSTS:

@@ -36,12 +36,13 @@ impl Phase {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Operation {
     Create,
     Update,
     Delete,
     Connect,
+    #[default]
     Other,
 }
 
@@ -164,10 +165,11 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
         Phase::Mutate => mutation(&head, &verdict, &pod),
         Phase::Validate => {
             scope.narrow(&mut verdict);
-            if head.operation == Operation::Update && !verdict.findings.is_empty() {
-                if let Err(why) = ratchet(&mut verdict, objects.old_object, scope.kind, settings.policies, &context) {
-                    return Response::allowed(phase, &head, Decision::Failed).saying(why);
-                }
+            if head.operation == Operation::Update
+                && !verdict.findings.is_empty()
+                && let Err(why) = ratchet(&mut verdict, objects.old_object, scope.kind, settings.policies, &context)
+            {
+                return Response::allowed(phase, &head, Decision::Failed).saying(why);
             }
             validation(&head, object, &verdict)
         }
@@ -259,10 +261,7 @@ fn ratchet(
 
 fn mutation(head: &Head<'_>, verdict: &Verdict<'_>, pod: &Pod<'_>) -> Answer {
     let operations = patch::operations(verdict, pod);
-    let decision = match operations.is_empty() {
-        false => Decision::Patched,
-        true => undisturbed(verdict),
-    };
+    let decision = if operations.is_empty() { undisturbed(verdict) } else { Decision::Patched };
     let mut response = Response::new(Phase::Mutate, head, decision);
     if !operations.is_empty() {
         response.patch = Some(STANDARD.encode(patch::to_json(&operations)));
@@ -276,7 +275,7 @@ fn mutation(head: &Head<'_>, verdict: &Verdict<'_>, pod: &Pod<'_>) -> Answer {
 
 fn validation(head: &Head<'_>, object: &Workload<'_>, verdict: &Verdict<'_>) -> Answer {
     let of = |mode| verdict.findings.iter().filter(move |finding| finding.mode == mode);
-    let mut warnings: Vec<String> = of(Mode::Warn).map(response::in_brief).collect();
+    let mut warnings: Vec<String> = of(Mode::Warn).take(response::MAX_WARNINGS).map(response::in_brief).collect();
     warnings.extend(warnings_of_wishes(verdict));
     let denied: Vec<&Finding<'_>> = of(Mode::Deny).collect();
     let decision = match (denied.is_empty(), warnings.is_empty()) {

@@ -8,7 +8,10 @@ use std::{
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::report::Appearance;
+use crate::{
+    policies::PolicyError,
+    report::{Appearance, Report},
+};
 
 mod certs;
 mod check;
@@ -81,15 +84,29 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         // The reader has had enough, as with `| head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error:#}");
+            // Nothing is left to be done where even this cannot be written.
+            let _ = tell(&error);
             Outcome::NotJudged.into()
         }
     }
 }
 
+/// The mistakes of policies are shown where they stand, everything else on one line.
+fn tell(error: &anyhow::Error) -> io::Result<()> {
+    let mut stderr = io::stderr().lock();
+    match error.chain().find_map(|cause| cause.downcast_ref::<PolicyError>()) {
+        Some(mistakes) => {
+            let mut report = Report::default();
+            report.add_mistakes(mistakes);
+            report.write_errors(appearance(stderr.is_terminal()), &mut stderr)
+        }
+        None => writeln!(stderr, "error: {error:#}"),
+    }
+}
+
 fn dispatch(command: Command) -> anyhow::Result<Outcome> {
-    let output = &mut io::stdout().lock();
-    match command {
+    let output = &mut io::BufWriter::new(io::stdout().lock());
+    let outcome = match command {
         Command::Serve(serve) => serve.run().map(|()| Outcome::NothingDenied),
         Command::Check(check) => check.run(output),
         Command::Fix(fix) => fix.run(output),
@@ -101,7 +118,9 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
             clap_complete::generate(shell, &mut command_of("podfit"), "podfit", output);
             Ok(Outcome::NothingDenied)
         }
-    }
+    }?;
+    output.flush()?;
+    Ok(outcome)
 }
 
 /// Named `kubectl-podfit` it speaks of itself as users call it.
@@ -123,7 +142,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
-/// Colour on a terminal only, and not where NO_COLOR says otherwise (no-color.org).
+/// Colour on a terminal only, and not where `NO_COLOR` says otherwise (no-color.org).
 pub(crate) fn appearance(is_terminal: bool) -> Appearance {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || std::env::var_os("TERM").is_some_and(|term| term == "dumb");

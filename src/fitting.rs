@@ -113,12 +113,18 @@ impl<'a> Fitting<'a> {
         Some(Amount { quantity, origin: OriginBasis::PodLimit { basis, text } })
     }
 
-    /// The container's CPU request; where it names none, the API server makes it equal to the limit.
+    /// The container's CPU request; where it names none, that of the default being injected, else the limit, to which the API
+    /// server makes it equal.
     pub fn cpu_request(&self) -> Option<(Quantity, &'a str)> {
-        let resources = self.at.container.resources.as_ref()?;
-        let is_given = resources.requests.as_ref().is_some_and(|requests| requests.cpu.is_some());
-        let amounts = if is_given { &resources.requests } else { &resources.limits };
-        positive(amounts.as_ref(), Basis::Cpu)
+        let resources = self.at.container.resources.as_ref();
+        let requests = resources.and_then(|resources| resources.requests.as_ref());
+        if requests.is_some_and(|requests| requests.cpu.is_some()) {
+            return positive(requests, Basis::Cpu);
+        }
+        match self.cpu_default {
+            Some(default) => default.request.is_positive().then_some((default.request, &default.request_text)),
+            None => positive(resources?.limits.as_ref(), Basis::Cpu),
+        }
     }
 
     /// Whether the Pod's limit belongs to one long-running container alone.

@@ -58,7 +58,7 @@ impl<'a> Injected<'a> {
             }
         }
         for edit in edits {
-            let container = workload.containers().find(|at| at.place() == edit.place).map_or("", |at| at.name());
+            let container = workload.container_at(edit.place).map_or("", |container| container.name.as_str());
             let (subject, value) = subject_and_value(&edit.change);
             let record = Record {
                 value,

@@ -230,8 +230,55 @@ pub fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Lets structs be read from maps alone. Serde's derive would take a list for one too, and a patch of its fields would not
+/// apply. The derive, with `remote = "Self"`, makes a function of the type's own: a call of `Type::deserialize` would be that
+/// one, so say `Deserialize::deserialize`.
+macro_rules! read_from_maps {
+    ($($name:ident $(<$parameter:ident>)?),+ $(,)?) => {$(
+        impl<'de: 'a, 'a $(, $parameter: serde::Deserialize<'de>)?> serde::Deserialize<'de> for $name<'a $(, $parameter)?> {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct FromMap<T>(std::marker::PhantomData<T>);
+
+                impl<'de: 'a, 'a $(, $parameter: serde::Deserialize<'de>)?> serde::de::Visitor<'de>
+                    for FromMap<$name<'a $(, $parameter)?>>
+                {
+                    type Value = $name<'a $(, $parameter)?>;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        formatter.write_str("a map")
+                    }
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                        $name::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+                    }
+                }
+
+                deserializer.deserialize_map(FromMap(std::marker::PhantomData))
+            }
+        }
+    )+};
+}
+pub(crate) use read_from_maps;
+
+read_from_maps!(
+    Metadata,
+    OwnerReference,
+    PodSpec,
+    Os,
+    Container,
+    Env,
+    EnvSource,
+    Resources,
+    Amounts,
+    ResizePolicy,
+    Port,
+    VolumeMount,
+    Volume,
+    ImageVolume,
+    EmptyDir
+);
+
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Metadata<'a> {
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
@@ -261,7 +308,7 @@ impl Metadata<'_> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub struct OwnerReference<'a> {
     #[serde(borrow)]
     pub kind: Text<'a>,
@@ -269,7 +316,7 @@ pub struct OwnerReference<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct PodSpec<'a> {
     #[serde(borrow, deserialize_with = "containers")]
     pub init_containers: List<Container<'a>>,
@@ -308,14 +355,14 @@ impl PodSpec<'_> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub struct Os<'a> {
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Container<'a> {
     #[serde(borrow)]
     pub name: Text<'a>,
@@ -347,7 +394,7 @@ pub struct Container<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Env<'a> {
     #[serde(borrow)]
     pub name: Text<'a>,
@@ -357,14 +404,14 @@ pub struct Env<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub struct EnvSource<'a> {
     #[serde(borrow)]
     pub prefix: Option<Text<'a>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub struct Resources<'a> {
     #[serde(borrow)]
     pub limits: Option<Amounts<'a>>,
@@ -373,7 +420,7 @@ pub struct Resources<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub struct Amounts<'a> {
     #[serde(borrow)]
     pub cpu: Option<Given<'a>>,
@@ -382,7 +429,7 @@ pub struct Amounts<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct ResizePolicy<'a> {
     #[serde(borrow)]
     pub resource_name: Text<'a>,
@@ -391,7 +438,7 @@ pub struct ResizePolicy<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Port<'a> {
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
@@ -407,14 +454,14 @@ impl Port<'_> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub struct VolumeMount<'a> {
     #[serde(borrow)]
     pub name: Text<'a>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct Volume<'a> {
     #[serde(borrow)]
     pub name: Text<'a>,
@@ -425,14 +472,14 @@ pub struct Volume<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub struct ImageVolume<'a> {
     #[serde(borrow)]
     pub reference: Option<Text<'a>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct EmptyDir<'a> {
     #[serde(borrow)]
     pub medium: Option<Text<'a>>,

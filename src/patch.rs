@@ -11,7 +11,6 @@ use crate::{
     pointer,
     policy::{Basis, ProbeKind},
     verdict::{Change, Check, Edit, PortReference, Source, Verdict},
-    workload::Place,
 };
 
 /// All annotations of an object together, by the API's own rule; ours is left out where they would be more.
@@ -46,7 +45,7 @@ pub fn operations(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Vec<Operation> {
     let mut operations = Vec::with_capacity(edits.len() + 1);
     // Edits come container by container: a run of one place is one container's.
     for edits in edits.chunk_by(|one, next| one.place == next.place) {
-        let Some(container) = container_at(pod, edits[0].place) else { continue };
+        let Some(container) = pod.workload.container_at(edits[0].place) else { continue };
         let mut base = String::from(pod.workload.prefix());
         edits[0].place.push(&mut base);
         let mut writer = Writer { base, container, edits, operations: &mut operations };
@@ -99,13 +98,6 @@ pub fn push_text(json: &mut String, text: &str) {
     }
     json.push_str(&text[from..]);
     json.push('"');
-}
-
-fn container_at<'p>(pod: &'p Pod<'_>, place: Place) -> Option<&'p Container<'p>> {
-    match place {
-        Place::Container { list, index } => pod.workload.list(list).0.get(index)?.as_ref(),
-        Place::Volume(_) | Place::Pod => None,
-    }
 }
 
 /// Writes the operations of one container.
@@ -209,8 +201,14 @@ impl Writer<'_, '_> {
                 _ => None,
             })
             .collect();
-        if !policies.is_empty() {
-            self.add("/resizePolicy", format!("[{}]", policies.join(",")));
+        match &self.container.resize_policy {
+            _ if policies.is_empty() => {}
+            None => self.add("/resizePolicy", format!("[{}]", policies.join(","))),
+            Some(_) => {
+                for (index, policy) in policies.into_iter().enumerate() {
+                    self.add(&format!("/resizePolicy/{index}"), policy);
+                }
+            }
         }
     }
 }

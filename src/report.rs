@@ -46,7 +46,7 @@ pub struct ObjectName {
 #[derive(Debug)]
 pub struct JudgedObject {
     pub object: ObjectName,
-    /// None for standard input and for objects of a cluster.
+    /// `-` is standard input; none for objects of a cluster.
     pub file: Option<String>,
     pub patch: Vec<Operation>,
 }
@@ -59,6 +59,7 @@ pub struct ReportedFinding {
     /// The policy's own mode where it differs.
     pub policy_mode: Option<Mode>,
     pub policy: String,
+    /// As of the object.
     pub file: Option<String>,
     /// Where the field stands, or the nearest thing above it.
     pub span: Option<Span>,
@@ -125,7 +126,7 @@ impl Report {
     /// # Errors
     /// Where the output cannot be written.
     pub fn write_errors(&self, appearance: Appearance, output: &mut dyn io::Write) -> io::Result<()> {
-        text::write(self, appearance, output)
+        text::write_errors(self, appearance, output)
     }
 
     /// Writes the report in a format.
@@ -184,14 +185,17 @@ fn count(number: usize, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A file as CI systems want it: as the repository names it, with `/` between its parts.
-fn relative(file: &str) -> Cow<'_, str> {
+/// What standard input is called.
+const STANDARD_INPUT: &str = "-";
+
+/// A file as CI systems want it: as the repository names it, with `/` between its parts. None for standard input.
+fn in_repository(file: Option<&str>) -> Option<Cow<'_, str>> {
+    let file = file.filter(|file| *file != STANDARD_INPUT)?;
     let file = file.strip_prefix("./").unwrap_or(file);
-    if std::path::MAIN_SEPARATOR == '/' {
-        Cow::Borrowed(file)
-    } else {
-        file.replace(std::path::MAIN_SEPARATOR, "/").into()
-    }
+    Some(match std::path::MAIN_SEPARATOR {
+        '/' => Cow::Borrowed(file),
+        separator => Cow::Owned(file.replace(separator, "/")),
+    })
 }
 
 /// A text of a manifest in one line, without what a terminal or a log would act on. Characters are replaced one by one,

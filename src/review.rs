@@ -1,13 +1,15 @@
 //! The judgement: every rule over every container of a workload, under the policies in force. Server, command line, scan
 //! and tests call this one function; it reads nothing but its arguments.
 
+use std::borrow::Cow;
+
 use jiff::civil::Date;
 
 use crate::{
-    fitting::{Fitting, Pod},
+    fitting::{Fitting, MAX_INJECTED_CONTAINERS, Pod},
     policy::{InForce, Labels, PolicySet, Subject},
     rules::{Rule, image_tag, pod_identity, probes, resource_limits, runtime_sizing},
-    verdict::{Exempted, Verdict},
+    verdict::{Exempted, Skip, SkipReason, Verdict},
     workload::Place,
 };
 
@@ -31,17 +33,35 @@ pub fn review<'a>(policies: &'a PolicySet, pod: &'a Pod<'a>, context: &Context<'
         return verdict;
     }
     verdict.notes.clone_from(&pod.wishes.notes);
+    let is_small_enough = pod.is_small_enough();
     for at in pod.workload.containers() {
         let mut fitting = Fitting::new(pod, at);
-        for rule in Rule::ALL {
+        for rule in Rule::ALL.into_iter().filter(|rule| is_small_enough || !rule.is_injecting()) {
             look(rule, &in_force, context.today, &mut fitting, &mut verdict);
         }
+    }
+    if !is_small_enough {
+        verdict.skips.push(too_many_containers());
     }
     if let Some(governed) = &in_force.image_tag {
         image_tag::judge_volumes(governed, pod.workload, &mut verdict);
         exempt_volumes(&in_force, context.today, &mut verdict);
     }
     verdict
+}
+
+/// One skip for the whole Pod: one per variable would be ten thousands.
+fn too_many_containers<'a>() -> Skip<'a> {
+    Skip {
+        rule: Rule::RuntimeSizing,
+        policy: "",
+        place: Place::Pod,
+        container: "",
+        subject: Cow::Borrowed("injections"),
+        reason: SkipReason::TooManyContainers,
+        about: Cow::Owned(MAX_INJECTED_CONTAINERS.to_string()),
+        asked: false,
+    }
 }
 
 /// One rule on one container; where an exemption covers it, its findings, skips and repairs are taken back.
@@ -81,19 +101,15 @@ fn exempt_volumes<'a>(in_force: &InForce<'a>, today: Date, verdict: &mut Verdict
 fn judge<'a>(rule: Rule, in_force: &InForce<'a>, fitting: &mut Fitting<'a>, verdict: &mut Verdict<'a>) {
     match rule {
         Rule::ResourceLimits => {
-            with(&in_force.resource_limits, |governed| resource_limits::judge(governed, fitting, verdict))
+            in_force.resource_limits.iter().for_each(|governed| resource_limits::judge(governed, fitting, verdict));
         }
-        Rule::ImageTag => with(&in_force.image_tag, |governed| image_tag::judge(governed, fitting, verdict)),
-        Rule::PodIdentity => with(&in_force.pod_identity, |governed| pod_identity::judge(governed, fitting, verdict)),
+        Rule::ImageTag => in_force.image_tag.iter().for_each(|governed| image_tag::judge(governed, fitting, verdict)),
+        Rule::PodIdentity => {
+            in_force.pod_identity.iter().for_each(|governed| pod_identity::judge(governed, fitting, verdict));
+        }
         Rule::RuntimeSizing => {
-            with(&in_force.runtime_sizing, |governed| runtime_sizing::judge(governed, fitting, verdict))
+            in_force.runtime_sizing.iter().for_each(|governed| runtime_sizing::judge(governed, fitting, verdict));
         }
-        Rule::Probes => with(&in_force.probes, |governed| probes::judge(governed, fitting, verdict)),
-    }
-}
-
-fn with<T>(governed: &Option<T>, judge: impl FnOnce(&T)) {
-    if let Some(governed) = governed {
-        judge(governed);
+        Rule::Probes => in_force.probes.iter().for_each(|governed| probes::judge(governed, fitting, verdict)),
     }
 }

@@ -31,6 +31,11 @@ impl Rule {
         }
     }
 
+    /// Whether all that the rule can lead to is an injection.
+    pub fn is_injecting(self) -> bool {
+        matches!(self, Self::PodIdentity | Self::RuntimeSizing | Self::Probes)
+    }
+
     /// The key in a policy's `spec`.
     pub fn policy_key(self) -> &'static str {
         match self {
@@ -42,16 +47,16 @@ impl Rule {
         }
     }
 
-    /// What the rule asks, in a sentence without a capital: `every image names a fixed version`.
-    pub fn title(self) -> &'static str {
-        let first = self.page().next().unwrap_or_default();
-        first.split_once("`: ").map_or(first, |(_, title)| title.trim_end_matches('.'))
+    /// What the rule asks, in one sentence: the first line of its file.
+    pub fn summary(self) -> &'static str {
+        let line = self.source().lines().next().unwrap_or_default();
+        line.split_once(": ").map_or(line, |(_, summary)| summary)
     }
 
-    /// The rule's page, line by line: the doc comment of its file.
-    pub fn page(self) -> impl Iterator<Item = &'static str> {
+    /// The rule's page: the doc comment on top of its file, so that neither can be forgotten.
+    pub fn page(self) -> String {
         let lines = self.source().lines().map_while(|line| line.strip_prefix("//!"));
-        lines.map(|line| line.strip_prefix(' ').unwrap_or(line))
+        lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
     }
 
     fn source(self) -> &'static str {
@@ -76,10 +81,10 @@ mod tests {
     #[test]
     fn every_rule_has_a_page_with_the_same_headings() {
         for rule in Rule::ALL {
-            let page: Vec<_> = rule.page().collect();
-            assert_eq!(page.first(), Some(&format!("`{}`: {}.", rule.id(), rule.title()).as_str()));
+            let page = rule.page();
+            assert_eq!(page.lines().next(), Some(format!("`{}`: {}", rule.id(), rule.summary()).as_str()));
             for heading in ["Looks at: ", "Asks: ", "Fix: ", "Exempt: ", "Why: "] {
-                assert_eq!(page.iter().filter(|line| line.starts_with(heading)).count(), 1, "{} {heading}", rule.id());
+                assert_eq!(page.lines().filter(|line| line.starts_with(heading)).count(), 1, "{} {heading}", rule.id());
             }
         }
     }

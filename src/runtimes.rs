@@ -62,6 +62,14 @@ pub enum Rounding {
 }
 
 impl Basis {
+    /// The resource in messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPU",
+            Self::Memory => "memory",
+        }
+    }
+
     /// The resource's name in limits and requests.
     pub fn resource(self) -> &'static str {
         match self {

@@ -1,9 +1,19 @@
 //! The webhook server: from socket to body bytes and back. The judging itself is `admission::answer`, a synchronous
 //! function; here are limits, certificates, reloads, metrics, logs and the drain. `cli/serve.rs` calls it.
 
-use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::{Future, pending},
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
-use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use tokio_rustls::TlsAcceptor;
 
 mod bounds;
@@ -76,22 +86,24 @@ pub async fn run(
         Arc::new(Webhook::new(policies.current(), Arc::clone(&metrics), Arc::clone(&health), settings.bounds));
     log::serving(&listeners, &settings, &certificate.resolver)?;
 
+    let bounds = settings.bounds;
     let mut background = JoinSet::new();
-    let watched = Watched::new(certificate, policies, Arc::clone(&metrics));
-    background.spawn(reload::poll(watched, settings.bounds.poll));
-    let admin = Port::plain(routes::admin(Arc::clone(&health), metrics), settings.bounds);
-    background.spawn(async move { drop(admin.serve(listeners.admin, std::future::pending()).await) });
+    background.spawn(reload::poll(Watched::new(certificate, policies, Arc::clone(&metrics)), bounds.poll));
+    let admin = Port::plain(routes::admin(Arc::clone(&health), metrics), bounds);
+    background.spawn(async move { drop(admin.serve(listeners.admin, pending()).await) });
 
-    let draining = async {
-        let linger = shutdown.await;
-        health.drain();
-        tracing::info!(linger_seconds = linger.as_secs(), "stopping");
-        tokio::time::sleep(linger).await;
-    };
-    let port = Port::encrypted(TlsAcceptor::from(tls), routes::webhook(webhook), settings.bounds);
-    let connections = port.serve(listeners.webhook, draining).await;
-    if timeout(settings.bounds.drain, connections.shutdown()).await.is_err() {
+    let port = Port::encrypted(TlsAcceptor::from(tls), routes::webhook(webhook), bounds);
+    let connections = port.serve(listeners.webhook, drain(shutdown, &health)).await;
+    if timeout(bounds.drain, connections.shutdown()).await.is_err() {
         tracing::warn!("stopped with connections still open");
     }
     Ok(())
+}
+
+/// Not ready at once; resolves when the webhook port may be closed.
+async fn drain(shutdown: impl Future<Output = Duration>, health: &Health) {
+    let linger = shutdown.await;
+    health.drain();
+    tracing::info!(linger_seconds = linger.as_secs(), "stopping");
+    sleep(linger).await;
 }

@@ -418,7 +418,8 @@ impl fmt::Display for Source<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FieldPath(path) => formatter.write_str(path),
-            Self::Limit { basis, divisor } => write!(formatter, "limits.{} / {divisor}", basis.resource()),
+            Self::Limit { basis, divisor: "1" } => write!(formatter, "limits.{}, live", basis.resource()),
+            Self::Limit { basis, divisor } => write!(formatter, "limits.{} in {divisor}, live", basis.resource()),
             Self::Literal(value) => formatter.write_str(value),
         }
     }

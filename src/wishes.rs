@@ -2,6 +2,8 @@
 //! container. A word that cannot be read is a note, never an error; notes count entries instead of quoting them, since an
 //! annotation's content must not reach warnings or logs.
 
+use std::collections::BTreeSet;
+
 use crate::{
     object::Metadata,
     rules::Rule,
@@ -14,6 +16,9 @@ pub const OPT_IN: &str = "podfit.dev/opt-in";
 pub const SKIP: &str = "podfit.dev/skip";
 pub const PROBES: &str = "podfit.dev/probes";
 pub const PROCESSES: &str = "podfit.dev/processes";
+
+/// Entries of one annotation: every container asks them all, so that a text of 256 KiB must not be a list of 50,000.
+const MAX_ENTRIES: usize = 1_000;
 
 /// Every annotation read, each entry with the container it is for (none: all).
 #[derive(Debug, Default, PartialEq)]
@@ -48,7 +53,8 @@ impl<'a> Wishes<'a> {
         if !metadata.annotations.as_ref().is_some_and(|all| all.iter().any(|(key, _)| key.starts_with("podfit.dev/"))) {
             return wishes;
         }
-        let mut reader = Reader { metadata, workload, notes: &mut wishes.notes };
+        let names = workload.containers().map(|at| at.name()).collect();
+        let mut reader = Reader { metadata, names, notes: &mut wishes.notes };
         wishes.runtimes = reader.read(RUNTIMES, runtimes::find, &format!("a runtime: one of {}", runtimes::names()));
         wishes.opt_in = reader.read(OPT_IN, known_opt_in, "an opt-in variable of the catalogue");
         wishes.skip = reader.read(SKIP, known_skip, "a variable's name, an injecting rule's id or `all`");
@@ -94,7 +100,7 @@ fn matching<'w, T>(entries: &'w [Entry<'_, T>], container: &str) -> impl Iterato
 
 struct Reader<'a, 'n> {
     metadata: &'a Metadata<'a>,
-    workload: &'a Workload<'a>,
+    names: BTreeSet<&'a str>,
     notes: &'n mut Vec<String>,
 }
 
@@ -103,12 +109,17 @@ impl<'a> Reader<'a, '_> {
     fn read<T>(&mut self, key: &str, parse: impl Fn(&'a str) -> Option<T>, expected: &str) -> Vec<Entry<'a, T>> {
         let mut entries = Vec::new();
         let text = self.metadata.annotation(key).unwrap_or_default();
-        for (index, item) in text.split(',').map(str::trim).enumerate().filter(|(_, item)| !item.is_empty()) {
+        let items = text.split(',').map(str::trim).enumerate().filter(|(_, item)| !item.is_empty());
+        for (index, item) in items {
+            if index == MAX_ENTRIES {
+                self.notes.push(format!("{key}: only the first {MAX_ENTRIES} entries are read"));
+                break;
+            }
             let (container, value) = match item.split_once('=') {
                 Some((container, value)) => (Some(container.trim()), value.trim()),
                 None => (None, item),
             };
-            if container.is_some_and(|name| !self.workload.containers().any(|at| at.name() == name)) {
+            if container.is_some_and(|name| !self.names.contains(name)) {
                 self.notes.push(format!("{key}: entry {} names a container that the Pod does not have", index + 1));
             } else if let Some(value) = parse(value) {
                 entries.push(Entry { container, value });

@@ -108,20 +108,20 @@ impl<'a> Workload<'a> {
     fn read<D: Deserializer<'a>>(kind: Kind, deserializer: D) -> Result<Self, D::Error> {
         let (metadata, template) = match kind {
             Kind::Pod => {
-                let pod = Template::deserialize(deserializer)?;
+                let pod: Template<'_> = Deserialize::deserialize(deserializer)?;
                 return Ok(Self::of(kind, Metadata::default(), Some(pod)));
             }
             Kind::PodTemplate => {
-                let object = PodTemplate::deserialize(deserializer)?;
+                let object: PodTemplate<'_> = Deserialize::deserialize(deserializer)?;
                 (object.metadata, object.template)
             }
             Kind::CronJob => {
-                let object = Object::<CronJobSpec>::deserialize(deserializer)?;
+                let object: Object<'_, CronJobSpec<'_>> = Deserialize::deserialize(deserializer)?;
                 let job = object.spec.and_then(|spec| spec.job_template).and_then(|job| job.spec);
                 (object.metadata, job.and_then(|job| job.template))
             }
             _ => {
-                let object = Object::<Templated>::deserialize(deserializer)?;
+                let object: Object<'_, Templated<'_>> = Deserialize::deserialize(deserializer)?;
                 (object.metadata, object.spec.and_then(|spec| spec.template))
             }
         };
@@ -175,6 +175,14 @@ impl<'a> Workload<'a> {
             ContainerList::Init => &self.spec.init_containers,
             ContainerList::Regular => &self.spec.containers,
             ContainerList::Ephemeral => &self.spec.ephemeral_containers,
+        }
+    }
+
+    /// The container of a place; volumes and the Pod itself are none.
+    pub fn container_at(&self, place: Place) -> Option<&Container<'a>> {
+        match place {
+            Place::Container { list, index } => self.list(list).0.get(index)?.as_ref(),
+            Place::Volume(_) | Place::Pod => None,
         }
     }
 
@@ -335,8 +343,10 @@ impl Place {
     }
 }
 
+object::read_from_maps!(Template, Templated, Object<S>, CronJobSpec, JobTemplate, PodTemplate);
+
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 struct Template<'a> {
     #[serde(borrow)]
     metadata: Option<Metadata<'a>>,
@@ -345,12 +355,14 @@ struct Template<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(remote = "Self")]
 struct Templated<'a> {
     #[serde(borrow)]
     template: Option<Template<'a>>,
 }
 
 #[derive(Deserialize)]
+#[serde(remote = "Self")]
 struct Object<'a, S> {
     #[serde(borrow, default, deserialize_with = "object::null_is_default")]
     metadata: Metadata<'a>,
@@ -359,19 +371,21 @@ struct Object<'a, S> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 struct CronJobSpec<'a> {
     #[serde(borrow)]
     job_template: Option<JobTemplate<'a>>,
 }
 
 #[derive(Deserialize)]
+#[serde(remote = "Self")]
 struct JobTemplate<'a> {
     #[serde(borrow)]
     spec: Option<Templated<'a>>,
 }
 
 #[derive(Deserialize)]
+#[serde(remote = "Self")]
 struct PodTemplate<'a> {
     #[serde(borrow, default, deserialize_with = "object::null_is_default")]
     metadata: Metadata<'a>,
@@ -427,6 +441,11 @@ mod tests {
             r#"{"spec":{"containers":[{"name":"a","image":"a:1","image":"a:2"}]}}"#,
             r#"{"metadata":{"annotations":{"a":"1","a":"2"}}}"#,
             r#"{"spec":{"containers":{}}}"#,
+            // A list is no struct, although serde's derive would read it as one.
+            "[]",
+            r#"{"spec":[]}"#,
+            r#"{"spec":{"containers":[[]]}}"#,
+            r#"{"spec":{"containers":[{"env":[[]]}]}}"#,
             r#"{"spec":"#,
         ];
         for json in rows {

@@ -20,10 +20,11 @@ use http_body_util::BodyExt;
 use hyper::{
     HeaderMap, Method, Request, StatusCode,
     client::conn::{http1, http2},
-    header::{CONNECTION, CONTENT_TYPE, HOST, RETRY_AFTER},
+    header::{CONTENT_TYPE, HOST, RETRY_AFTER},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use podfit::{
+    admission::Operation,
     certs::{LOCAL_HOSTS, Pair, make_pair},
     server::{self, Bounds, CertificateFrom, Listeners, Settings, StartError, log::LostLines},
 };
@@ -38,6 +39,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -67,7 +69,13 @@ impl Server {
         let folder = TempDir::new().unwrap();
         let pair = make_pair(&LOCAL_HOSTS, 2).unwrap();
         write_pair(folder.path(), &pair);
-        Self::of(folder, pair, bounds, change).await
+        Self::of(folder, pair, bounds, change).await.up().await
+    }
+
+    /// Once it answers it has read its files, and a test may change them.
+    async fn up(self) -> Self {
+        assert_eq!(self.admin("/livez").await.status, StatusCode::OK);
+        self
     }
 
     async fn of(folder: TempDir, pair: Pair, bounds: Bounds, change: impl FnOnce(&mut Settings)) -> Self {
@@ -99,14 +107,16 @@ impl Server {
         over_http1(TcpStream::connect(self.admin).await.unwrap(), request).await.unwrap()
     }
 
-    /// Reads `/metrics` until it has the line.
+    /// Reads `/metrics` until it has the line; ten seconds are for ever here.
     async fn counted(&self, line: &str) -> String {
-        loop {
-            let page = self.admin("/metrics").await.body;
-            if page.lines().any(|found| found == line) {
-                return page;
+        let mut page = String::new();
+        let found = timeout(Duration::from_secs(10), async {
+            while !page.lines().any(|found| found == line) {
+                page = self.admin("/metrics").await.body;
             }
-        }
+        });
+        assert!(found.await.is_ok(), "no {line} in {page}");
+        page
     }
 
     async fn stop(self) {
@@ -126,7 +136,7 @@ struct Answer {
 async fn protocols() {
     let server = Server::start(Bounds::default()).await;
     for (name, host, alpn, versions, protocol) in [
-        ("the API server's", "localhost", &["http/1.1"][..], &rustls::ALL_VERSIONS[..], ProtocolVersion::TLSv1_3),
+        ("the API server's", "localhost", &["http/1.1"][..], rustls::ALL_VERSIONS, ProtocolVersion::TLSv1_3),
         ("h2", "localhost", &["h2", "http/1.1"], rustls::ALL_VERSIONS, ProtocolVersion::TLSv1_3),
         ("no ALPN", "localhost", &[], rustls::ALL_VERSIONS, ProtocolVersion::TLSv1_3),
         ("no server name", "127.0.0.1", &["http/1.1"], rustls::ALL_VERSIONS, ProtocolVersion::TLSv1_3),
@@ -170,7 +180,10 @@ async fn answers() {
         let answer = over_http1(server.connect().await, request).await.unwrap();
         assert_eq!(answer.status.as_u16(), status, "{name}: {}", answer.body);
     }
-    server.counted(r#"podfit_reviews_total{phase="validate",operation="other",decision="invalid"} 2"#).await;
+    let other = Operation::Other.as_str();
+    server
+        .counted(&format!(r#"podfit_reviews_total{{phase="validate",operation="{other}",decision="invalid"}} 3"#))
+        .await;
     server.stop().await;
 }
 
@@ -224,7 +237,7 @@ async fn a_certificate_is_swapped_under_load_without_a_failed_review() {
         let (old, new) = (make_pair(&LOCAL_HOSTS, 2).unwrap(), make_pair(&LOCAL_HOSTS, 2).unwrap());
         layout.place(folder.path(), &old);
         let authorities = [old.ca.clone(), new.ca.clone()];
-        let server = Server::of(folder, old, quick(), |_| {}).await;
+        let server = Server::of(folder, old, quick(), |_| {}).await.up().await;
 
         let over = Arc::new(AtomicBool::new(false));
         let load: Vec<_> = (0..4)
@@ -276,7 +289,6 @@ async fn a_policy_follows_its_file_unless_it_is_bad() {
 
 #[tokio::test]
 async fn a_start_without_what_was_asked_for_names_the_flag() {
-    let absent = || PathBuf::from("/nonexistent/file");
     for (change, message) in [
         (
             (|settings| settings.policy = Some(PathBuf::from("/nonexistent/file"))) as fn(&mut Settings),
@@ -291,8 +303,10 @@ async fn a_start_without_what_was_asked_for_names_the_flag() {
             "--ca-out (PODFIT_CA_OUT) /nonexistent/file",
         ),
     ] {
-        assert!(!absent().exists());
-        let server = Server::with(Bounds::default(), change).await;
+        let folder = TempDir::new().unwrap();
+        let pair = make_pair(&LOCAL_HOSTS, 2).unwrap();
+        write_pair(folder.path(), &pair);
+        let server = Server::of(folder, pair, Bounds::default(), change).await;
         assert_eq!(server.done.await.unwrap().unwrap_err().to_string(), message);
     }
 }
@@ -334,7 +348,7 @@ async fn a_drain_answers_what_is_in_flight_and_closes_what_is_idle() {
     let mut idle = server.connect().await;
     idle.write_all(request_head("/validate", REVIEW.len(), "").as_bytes()).await.unwrap();
     idle.write_all(REVIEW.as_bytes()).await.unwrap();
-    assert!(!read_head(&mut idle).await.contains("connection: close"));
+    assert!(!read_answer(&mut idle).await.contains("connection: close"));
     let mut busy = server.connect().await;
     begin_review(&mut busy, "/validate", REVIEW.len()).await;
     assert_eq!(server.admin("/readyz").await.body, "ready\n");
@@ -354,21 +368,20 @@ async fn a_drain_answers_what_is_in_flight_and_closes_what_is_idle() {
     done.await.unwrap().unwrap();
 }
 
-#[tokio::test]
-async fn a_drain_lingers_while_the_cluster_still_sends() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_under_load_fails_no_review_while_the_cluster_still_sends() {
     let server = Server::start(Bounds::default()).await;
+    let mut kept = Vec::new();
+    for _client in 0..4 {
+        kept.push(tokio::spawn(review_until_told_to_close(server.connect().await)));
+    }
     let Server { webhook, pair, stop, done, folder: _folder, .. } = server;
     stop.send(Duration::from_mins(1)).unwrap();
-    let close = loop {
-        let connection = connect(webhook, client(&[&pair.ca]), "localhost").await.unwrap();
-        let request = Request::post("/validate").header(HOST, "localhost").body(Body::from(REVIEW)).unwrap();
-        let answer = over_http1(connection, request).await.unwrap();
-        assert_eq!(answer.status, StatusCode::OK);
-        if let Some(close) = answer.headers.get(CONNECTION) {
-            break close.clone();
-        }
-    };
-    assert_eq!(close, "close");
+    for reviews in kept {
+        assert!(reviews.await.unwrap() > 0);
+    }
+    let late = connect(webhook, client(&[&pair.ca]), "localhost").await.unwrap();
+    assert_eq!(review_until_told_to_close(late).await, 1);
     done.abort();
 }
 
@@ -436,11 +449,9 @@ impl Layout {
 
 /// As the kubelet does it: a new folder, and `..data` renamed over to point at it.
 fn place_volume(folder: &Path, pair: &Pair) {
-    let generation =
-        (0..).map(|number| format!("..generation_{number}")).find(|name| !folder.join(name).exists()).unwrap();
-    fs::create_dir(folder.join(&generation)).unwrap();
-    write_pair(&folder.join(&generation), pair);
-    symlink(&generation, folder.join("..data_tmp")).unwrap();
+    let generation = tempfile::Builder::new().prefix("..").tempdir_in(folder).unwrap().keep();
+    write_pair(&generation, pair);
+    symlink(generation.file_name().unwrap(), folder.join("..data_tmp")).unwrap();
     fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
     for name in ["tls.crt", "tls.key"] {
         if folder.join(name).symlink_metadata().is_err() {
@@ -479,6 +490,21 @@ async fn keep_reviewing(webhook: SocketAddr, authorities: [String; 2], over: Arc
         }
     }
     reviews
+}
+
+/// On one kept connection, until an answer says that it ends; then it ends, and not before. How many were answered.
+async fn review_until_told_to_close(mut connection: Connection) -> u32 {
+    for reviews in 1.. {
+        connection.write_all(request_head("/validate", REVIEW.len(), "").as_bytes()).await.unwrap();
+        connection.write_all(REVIEW.as_bytes()).await.unwrap();
+        let answer = read_answer(&mut connection).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        if answer.contains("connection: close\r\n") {
+            assert_eq!(connection.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+            return reviews;
+        }
+    }
+    unreachable!("the loop ends with its connection")
 }
 
 /// Sends a head, and returns when the server has begun to wait for the body.

@@ -22,7 +22,7 @@ mod bodies;
 const TODAY: Date = date(2026, 6, 1);
 const CONTAINERS: [usize; 3] = [1, 4, 20];
 
-criterion_group!(benches, head, decode, whole, patches);
+criterion_group!(benches, head, decode, object, whole, patches);
 criterion_main!(benches);
 
 /// A namespace that no policy matches: answered from the head alone, so the size of the object must not matter.
@@ -40,6 +40,18 @@ fn decode(criterion: &mut Criterion) {
     for mut body in sizes() {
         body["request"]["object"]["metadata"]["deletionTimestamp"] = json!("2026-05-14T09:26:53Z");
         measure(&mut group, Phase::Validate, &body, Decision::Ignored);
+    }
+}
+
+/// The object alone, as the command line and scan decode it.
+fn object(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("object");
+    for body in sizes() {
+        let json = body["request"]["object"].to_string();
+        group.throughput(Throughput::Bytes(json.len() as u64));
+        group.bench_function(kilobytes(json.len()), |bencher| {
+            bencher.iter(|| Workload::decode(Kind::Pod, black_box(&json)).expect("a Pod decodes"));
+        });
     }
 }
 
@@ -81,8 +93,11 @@ fn patches(criterion: &mut Criterion) {
 
 fn measure(group: &mut BenchmarkGroup<'_, WallTime>, phase: Phase, body: &Value, expected: Decision) {
     let bytes = bodies::bytes(body);
-    let id = BenchmarkId::from_parameter(format!("{}KB", (bytes.len() + 500) / 1000));
-    measure_bytes(group, id, phase, &bytes, expected);
+    measure_bytes(group, kilobytes(bytes.len()), phase, &bytes, expected);
+}
+
+fn kilobytes(bytes: usize) -> BenchmarkId {
+    BenchmarkId::from_parameter(format!("{}KB", (bytes + 500) / 1000))
 }
 
 fn measure_whole(

@@ -233,12 +233,6 @@ struct UserInfo<'a> {
     groups: List<Text<'a>>,
 }
 
-impl Default for Operation {
-    fn default() -> Self {
-        Self::Other
-    }
-}
-
 impl From<&str> for Operation {
     fn from(word: &str) -> Self {
         match word {

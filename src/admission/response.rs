@@ -17,9 +17,10 @@ const MAX_NAMED_FINDINGS: usize = 20;
 const MAX_DENIAL_BYTES: usize = 2_000;
 const MAX_CAUSES: usize = 100;
 /// The API server drops what is more, and cuts at 256 once its budget is used up.
-const MAX_WARNINGS: usize = 20;
+pub const MAX_WARNINGS: usize = 20;
 const MAX_WARNING_CHARACTERS: usize = 256;
 /// An audit annotation is for grouping, not for reading.
+const MAX_AUDIT_WORDS: usize = 200;
 const MAX_AUDIT_BYTES: usize = 4_000;
 
 pub struct Response<'r> {
@@ -214,7 +215,7 @@ pub fn audit_annotations(verdict: &Verdict<'_>) -> Vec<(&'static str, String)> {
 }
 
 fn join(words: impl Iterator<Item = String>) -> String {
-    let mut words: Vec<String> = words.collect();
+    let mut words: Vec<String> = words.take(MAX_AUDIT_WORDS).collect();
     words.dedup();
     cut(&clean(&words.join(" ")), MAX_AUDIT_BYTES)
 }

@@ -54,3 +54,23 @@ impl Certs {
 fn create(path: &Path, pem: &str, mode: u32) -> std::io::Result<()> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?.write_all(pem.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn three_files_are_written_and_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let certs = || Certs { dir: folder.path().join("new"), hosts: vec!["podfit.podfit.svc".to_owned()] };
+        certs().run().unwrap();
+        for (name, mode) in [("ca.crt", 0o644), ("tls.crt", 0o644), ("tls.key", 0o600)] {
+            let metadata = fs::metadata(folder.path().join("new").join(name)).unwrap();
+            assert_eq!(metadata.permissions().mode() & 0o777, mode, "{name}");
+        }
+        let message = certs().run().unwrap_err().to_string();
+        assert!(message.ends_with("ca.crt is there already; remove it to make a new pair"), "{message}");
+    }
+}

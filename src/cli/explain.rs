@@ -14,7 +14,7 @@ use crate::{
     rules::Rule,
     runtimes::Signal,
     verdict::{Change, Edit, Finding, OriginBasis},
-    workload::ContainerAt,
+    workload::{ContainerAt, Place},
 };
 
 /// Tells per container what podfit injects, from which policy and signal, or why not
@@ -60,7 +60,8 @@ fn page(bench: &Bench, judged: &Judged<'_>) -> String {
         page.push_str(&format!("  {} {}\n", at.kind.as_str(), at.name()));
         page.push_str(&table(&rows(judged, &at)));
     }
-    for note in &judged.verdict.notes {
+    let of_pod = judged.verdict.skips.iter().filter(|skip| skip.place == Place::Pod);
+    for note in judged.verdict.notes.iter().cloned().chain(of_pod.map(|skip| format!("no {}: {skip}", skip.subject))) {
         page.push_str(&format!("  note: {note}\n"));
     }
     page

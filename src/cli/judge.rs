@@ -174,7 +174,7 @@ impl Bench {
                     self.workload(judged, api_version, &workload, rest, tell);
                 }
                 Err(error) => {
-                    rest.fail(manifest, place, format!("this {kind} cannot be read: {}", without_place(&error)))
+                    rest.fail(manifest, place, format!("this {kind} cannot be read: {}", without_place(&error)));
                 }
             }
         }
@@ -195,7 +195,7 @@ impl Bench {
         let pod = Pod::read(workload);
         let mut verdict = review(&self.policies, &pod, &context);
         if self.as_admission {
-            self.answer_as_admission(workload, &mut verdict);
+            answer_as_admission(workload, &mut verdict);
         }
         let name = ObjectName {
             api_version: api_version.to_owned(),
@@ -205,18 +205,6 @@ impl Bench {
         };
         let pointer_prefix = object.pointer_prefix.as_str();
         tell(Judged { manifest, index, document, pointer_prefix, name, pod: &pod, verdict, context });
-    }
-
-    /// The webhook never patches a template and never judges what another controller owns.
-    fn answer_as_admission(&self, workload: &Workload<'_>, verdict: &mut Verdict<'_>) {
-        if !workload.kind.is_template() {
-            return;
-        }
-        let is_owned = workload.metadata.controller_kind().is_some();
-        verdict.findings.retain_mut(|finding| {
-            finding.mode = admission::admission_mode(finding, workload.kind);
-            finding.mode != Mode::Disabled && !is_owned
-        });
     }
 
     fn labels_for(&self, namespace: &str, rest: &mut Rest) -> Option<&Labels> {
@@ -230,6 +218,18 @@ impl Bench {
         }
         labels
     }
+}
+
+/// The webhook never patches a template and never judges what another controller owns.
+fn answer_as_admission(workload: &Workload<'_>, verdict: &mut Verdict<'_>) {
+    if !workload.kind.is_template() {
+        return;
+    }
+    let is_owned = workload.metadata.controller_kind().is_some();
+    verdict.findings.retain_mut(|finding| {
+        finding.mode = admission::admission_mode(finding, workload.kind);
+        finding.mode != Mode::Disabled && !is_owned
+    });
 }
 
 impl Rest {

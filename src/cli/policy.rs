@@ -55,12 +55,13 @@ fn validate(paths: &[PathBuf], output: &mut dyn Write) -> anyhow::Result<Outcome
             Err(error) => report.add_mistakes(&error),
         }
     }
+    output.flush()?;
     report.write_errors(super::stdout_appearance(), output)?;
     Ok(if report.errors.is_empty() { Outcome::NothingDenied } else { Outcome::NotJudged })
 }
 
 impl Report {
-    fn add_mistakes(&mut self, error: &PolicyError) {
+    pub(super) fn add_mistakes(&mut self, error: &PolicyError) {
         for mistake in error.mistakes() {
             if let Some(text) = error.text(&mistake.file) {
                 self.sources.insert(mistake.file.clone(), text.to_owned());

@@ -20,7 +20,7 @@ impl Rules {
         match self.id {
             None => {
                 for rule in Rule::ALL {
-                    writeln!(output, "{:16} {:16} {}", rule.id(), rule.policy_key(), rule.title())?;
+                    writeln!(output, "{:16} {:16} {}", rule.id(), rule.policy_key(), rule.summary())?;
                 }
             }
             Some(id) => {
@@ -28,9 +28,7 @@ impl Rules {
                     let known: Vec<_> = Rule::ALL.iter().map(|rule| rule.id()).collect();
                     bail!("there is no rule {id:?}; write one of {}", known.join(", "));
                 };
-                for line in rule.page() {
-                    writeln!(output, "{line}")?;
-                }
+                writeln!(output, "{}", rule.page())?;
                 if rule == Rule::RuntimeSizing {
                     write!(output, "\n{}", catalogue())?;
                 }

@@ -78,7 +78,10 @@ impl Serve {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let log = log::start(self.log_format.unwrap_or_else(Format::of_terminal), self.log_level)?;
         let runtime = Runtime::new().context("start the runtime")?;
-        runtime.block_on(serve(settings, self.listen, self.admin_listen, &log))
+        let served = runtime.block_on(serve(settings, self.listen, self.admin_listen, &log));
+        // A look at a file that hangs must not keep the process.
+        runtime.shutdown_background();
+        served
     }
 }
 
@@ -164,5 +167,51 @@ fn level(text: &str) -> Result<LevelFilter, String> {
             LevelFilter::from_str(text).map_err(|error| error.to_string())
         }
         _ => Err("write error, warn, info, debug, trace or off (also set by PODFIT_LOG_LEVEL)".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        serve: Serve,
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_with_flag_variable_and_value() {
+        for (arguments, flag, variable, value) in [
+            (["--listen", "8443"], "--listen", "PODFIT_LISTEN", "8443"),
+            (["--listen", "localhost:8443"], "--listen", "PODFIT_LISTEN", "localhost:8443"),
+            (["--admin-listen", ":8080"], "--admin-listen", "PODFIT_ADMIN_LISTEN", ":8080"),
+            (["--log-format", "xml"], "--log-format", "PODFIT_LOG_FORMAT", "xml"),
+            (["--log-level", "loud"], "--log-level", "PODFIT_LOG_LEVEL", "loud"),
+        ] {
+            let message = Line::try_parse_from(["serve"].into_iter().chain(arguments)).unwrap_err().to_string();
+            for part in [flag, variable, value] {
+                assert!(message.contains(part), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key_and_has_no_ca_to_write() {
+        let path = |name| Some(PathBuf::from(name));
+        for (certificate, key, ca_out, message) in [
+            (path("a"), None, None, "--tls-cert (PODFIT_TLS_CERT) a: give its --tls-key (PODFIT_TLS_KEY) too"),
+            (None, path("b"), None, "--tls-key (PODFIT_TLS_KEY) b: give its --tls-cert (PODFIT_TLS_CERT) too"),
+            (
+                path("a"),
+                path("b"),
+                path("c"),
+                "--ca-out (PODFIT_CA_OUT) c: it is the CA of the throw-away pair, and --tls-cert (PODFIT_TLS_CERT) names another",
+            ),
+        ] {
+            assert_eq!(certificate_from(certificate, key, ca_out).unwrap_err().to_string(), message);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Values → text: JSON of a document, and the block and flow YAML that `edit` inserts. Called within `manifest`.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::scalar;
@@ -12,10 +14,37 @@ pub(super) struct Layout {
     pub(super) list: usize,
 }
 
+impl Layout {
+    /// The indentation that a document has: that of its first map and its first list under a key.
+    pub(super) fn of(root: &Node) -> Self {
+        let (mut map, mut list) = (None, None);
+        find_layout(root, &mut map, &mut list);
+        let default = Self::default();
+        Self { map: map.unwrap_or(default.map), list: list.unwrap_or(default.list) }
+    }
+}
+
 impl Default for Layout {
     /// As kubectl prints.
     fn default() -> Self {
         Self { map: 2, list: 0 }
+    }
+}
+
+fn find_layout(node: &Node, map: &mut Option<usize>, list: &mut Option<usize>) {
+    match &node.value {
+        node::Value::List(items) => items.iter().for_each(|item| find_layout(item, map, list)),
+        node::Value::Map(entries) => entries.iter().for_each(|entry| {
+            let (key, value) = (entry.key_span.start, entry.value.span.start);
+            let indent = value.column.checked_sub(key.column).filter(|_| value.line > key.line);
+            match entry.value.value {
+                node::Value::Map(_) => *map = map.or(indent.filter(|indent| *indent > 0)),
+                node::Value::List(_) => *list = list.or(indent),
+                _ => {}
+            }
+            find_layout(&entry.value, map, list);
+        }),
+        _ => {}
     }
 }
 
@@ -33,7 +62,7 @@ fn write_json(node: &Node, out: &mut String) {
         node::Value::Number(number) => out.push_str(number),
         node::Value::Text(text) => out.push_str(&json_text(text)),
         node::Value::List(items) => {
-            joined(out, "[]", items, ",", |item, out| write_json(item, out));
+            joined(out, "[]", items, ",", write_json);
         }
         node::Value::Map(entries) => joined(out, "{}", entries, ",", |entry, out| {
             out.push_str(&json_text(&entry.key));
@@ -52,7 +81,7 @@ pub(super) fn flow(value: &Value) -> String {
 
 fn write_flow(value: &Value, out: &mut String) {
     match value {
-        Value::Array(items) => joined(out, "[]", items, ", ", |item, out| write_flow(item, out)),
+        Value::Array(items) => joined(out, "[]", items, ", ", write_flow),
         Value::Object(entries) => joined(out, "{}", entries, ", ", |(key, value), out| {
             out.push_str(&quoted(key));
             out.push_str(": ");
@@ -162,8 +191,13 @@ pub(super) fn is_block(value: &Value) -> bool {
     }
 }
 
+/// Lines as one text, each indented, without a line break at the end.
+pub(super) fn join(lines: &[String], indent: usize, newline: &str) -> String {
+    lines.iter().map(|line| indented(line, indent)).collect::<Vec<_>>().join(newline)
+}
+
 /// White space at the end of a line helps nobody: an empty line stays empty.
-pub(super) fn indented(line: &str, columns: usize) -> String {
+fn indented(line: &str, columns: usize) -> String {
     if line.is_empty() { String::new() } else { format!("{:columns$}{line}", "") }
 }
 
@@ -213,7 +247,8 @@ pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::new();
     for character in json_text(text).chars() {
         if needs_escape(character) {
-            quoted.push_str(&format!("\\u{:04x}", u32::from(character)));
+            // Writing to a String cannot fail.
+            let _ = write!(quoted, "\\u{:04x}", u32::from(character));
         } else {
             quoted.push(character);
         }

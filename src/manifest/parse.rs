@@ -5,16 +5,18 @@ use std::{
     ops::Range,
 };
 
-use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
+use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
 
 use super::scalar;
 use crate::node::{Entry, Node, Position, Span, Value};
 
-/// A few lines with aliases of aliases can stand for billions of values: all copies together are bounded.
+/// A few lines with aliases of aliases can stand for billions of values: all copies in a file together are bounded. What
+/// is no copy is bounded by the file.
 const WEIGHT_LIMIT: usize = 1_000_000;
 /// Text bytes that weigh as much as one value.
 const TEXT_BYTES: usize = 64;
-const DEPTH_LIMIT: usize = 256;
+/// Below what `serde_json` reads (127) and what the stack of a thread holds; the deepest CRD has about 40.
+const DEPTH_LIMIT: usize = 100;
 /// A JSON key may be long; YAML's own bound of 1,024 is for one that is not quoted.
 const KEY_LIMIT: usize = 1 << 16;
 
@@ -88,7 +90,6 @@ impl<'t> Reader<'t> {
             }
         };
         self.anchors.clear();
-        self.weight = 0;
         let first = self.next()?;
         let root = self.node(first, 0, None)?;
         let (_, end) = self.next()?;
@@ -116,7 +117,6 @@ impl<'t> Reader<'t> {
             Event::MappingStart(style, ..) => self.map(style, &span, depth)?,
             scalar => self.scalar(&scalar, &span, slot)?,
         };
-        self.spend(own_weight(&node), &span)?;
         if let Some(id) = anchor {
             let (weight, depth) = measure(&node);
             self.spend(weight, &span)?;
@@ -127,7 +127,11 @@ impl<'t> Reader<'t> {
 
     fn spend(&mut self, weight: usize, span: &granit_parser::Span) -> Result<(), SyntaxError> {
         self.weight += weight;
-        if self.weight > WEIGHT_LIMIT { Err(error_at(&span.start, "too many values")) } else { Ok(()) }
+        if self.weight > WEIGHT_LIMIT {
+            Err(error_at(&span.start, "aliases stand for too many values"))
+        } else {
+            Ok(())
+        }
     }
 
     /// The alias keeps its own place; what is in it keeps the place where it is written.
@@ -324,7 +328,10 @@ fn own_weight(node: &Node) -> usize {
 }
 
 fn syntax_error(error: &ScanError) -> SyntaxError {
-    error_at(error.marker(), &error.info())
+    match error.kind() {
+        ErrorKind::RecursionLimitExceeded => error_at(error.marker(), "nested too deeply"),
+        kind => error_at(error.marker(), &kind.to_string()),
+    }
 }
 
 fn error_at(marker: &Marker, message: &str) -> SyntaxError {

@@ -1,5 +1,5 @@
-//! What a scalar means to kubectl. It reads YAML with sigs.k8s.io/yaml, a fork of go-yaml v2: YAML 1.1 booleans (`yes`, `on`,
-//! `n`), octal `0644`, underscores in numbers; dates stay texts.
+//! What a scalar means to kubectl. It reads YAML with sigs.k8s.io/yaml, a fork of go-yaml v2: YAML 1.1 booleans (`yes`,
+//! `on`, `n`), octal `0644`, underscores in numbers; dates stay texts.
 
 use crate::node::Value;
 

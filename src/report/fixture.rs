@@ -38,8 +38,8 @@ pub fn report() -> Report {
     Report {
         objects: vec![
             judged(&api, Some("./deploy/the api.yaml"), patch()),
-            judged(&agent, None, Vec::new()),
-            judged(&listed, Some("cluster:lab"), Vec::new()),
+            judged(&agent, Some("-"), Vec::new()),
+            judged(&listed, None, Vec::new()),
         ],
         findings: findings(&api, &agent, &listed),
         errors: vec![
@@ -72,7 +72,9 @@ pub fn object(kind: &str, name: &str) -> ObjectName {
 }
 
 fn findings(api: &ObjectName, agent: &ObjectName, listed: &ObjectName) -> Vec<ReportedFinding> {
-    let of_api = |rule, reason, mode, at: &str, container: &str, field: &str, message: &str| ReportedFinding {
+    let (app, image) = (("app", "name: app"), ("app", "registry.example/api:latest"));
+    let side = ("side", "name: side");
+    let row = |rule, reason, mode, (container, at): (&str, &str), field: &str, message: &str| ReportedFinding {
         rule,
         reason,
         mode,
@@ -83,101 +85,42 @@ fn findings(api: &ObjectName, agent: &ObjectName, listed: &ObjectName) -> Vec<Re
         object: api.clone(),
         container: Some(container.into()),
         pointer: format!("/spec/template/spec/containers/{}{field}", usize::from(container == "side")),
-        message: message.into(),
+        message: format!("container {container:?} {message}"),
     };
-    let identity = "container does not know its Pod";
-    let (app, image) = ("name: app", "registry.example/api:latest");
+    let limits = |reason, mode, at, field, message| row(Rule::ResourceLimits, reason, mode, at, field, message);
+    let tag = |mode, at, message| row(Rule::ImageTag, "image has no fixed tag", mode, at, "/image", message);
+    let identity =
+        |at, message| row(Rule::PodIdentity, "container does not know its Pod", Mode::Inject, at, "/env", message);
+    let no_cpu = "has no cpu limit; set resources.limits.cpu";
+    let latest = "uses the image \"registry.example/api:latest\", whose tag \"latest\" is not fixed; write a fixed tag \
+                  or a digest";
+    let no_tag = "uses the image \"agent\", which has no tag, so \"latest\" is implied; write a fixed tag or a digest";
+    let odd = "has the image \"<a%:b>\u{1b}[2J\n\": it holds 5 % characters, that no image has";
+    let memory = "gets limits.memory = 256Mi (from policy default)";
     vec![
-        of_api(
-            Rule::ResourceLimits,
-            "container has no CPU limit",
-            Mode::Deny,
-            app,
-            "app",
-            "/resources/limits/cpu",
-            "container \"app\" has no cpu limit; set resources.limits.cpu",
-        ),
-        of_api(
-            Rule::ImageTag,
-            "image has no fixed tag",
-            Mode::Deny,
-            image,
-            "app",
-            "/image",
-            "container \"app\" uses the image \"registry.example/api:latest\", whose tag \"latest\" is not fixed; \
-             write a fixed tag or a digest",
-        ),
-        of_api(
-            Rule::PodIdentity,
-            identity,
-            Mode::Inject,
-            app,
-            "app",
-            "/env",
-            "container \"app\": POD_NAME = metadata.name (downward API)",
-        ),
-        of_api(
-            Rule::PodIdentity,
-            identity,
-            Mode::Inject,
-            app,
-            "app",
-            "/env",
-            "container \"app\": POD_NAMESPACE = metadata.namespace (downward API)",
-        ),
+        limits("container has no CPU limit", Mode::Deny, app, "/resources/limits/cpu", no_cpu),
+        tag(Mode::Deny, image, latest),
+        identity(app, "gets POD_NAME = metadata.name (downward API)"),
+        identity(app, "gets POD_NAMESPACE = metadata.namespace (downward API)"),
         ReportedFinding {
             policy_mode: Some(Mode::Deny),
-            ..of_api(
-                Rule::ResourceLimits,
-                "container has no memory limit",
-                Mode::Inject,
-                "name: side",
-                "side",
-                "/resources/limits/memory",
-                "container \"side\": limits.memory = 256Mi (from policy default)",
-            )
+            ..limits("container has no memory limit", Mode::Inject, side, "/resources/limits/memory", memory)
         },
-        of_api(
-            Rule::PodIdentity,
-            identity,
-            Mode::Inject,
-            "name: side",
-            "side",
-            "/env",
-            "container \"side\": POD_NAME = metadata.name (downward API)",
-        ),
+        identity(side, "gets POD_NAME = metadata.name (downward API)"),
         ReportedFinding {
             policy_mode: Some(Mode::Deny),
-            file: None,
+            file: Some("-".into()),
             span: Some(span(AGENT, "\"agent\"")),
             object: agent.clone(),
-            pointer: "/spec/image".into(),
-            ..of_api(
-                Rule::ImageTag,
-                "image has no fixed tag",
-                Mode::Warn,
-                app,
-                "agent",
-                "",
-                "container \"agent\" uses the image \"agent\", which has no tag, so \"latest\" is implied; \
-                 write a fixed tag or a digest",
-            )
+            ..tag(Mode::Warn, ("agent", "name: app"), no_tag)
         },
         ReportedFinding {
+            reason: "image is no image reference",
             policy: "team & co".into(),
-            file: Some("cluster:lab".into()),
+            file: None,
             span: None,
             object: listed.clone(),
-            pointer: "/spec/containers/0/image".into(),
-            ..of_api(
-                Rule::ImageTag,
-                "image is no image reference",
-                Mode::Audit,
-                app,
-                "odd",
-                "",
-                "container \"odd\" has the image \"<a%:b>\u{1b}[2J\n\": it holds 5 % characters, that no image has",
-            )
+            ..tag(Mode::Audit, ("odd", "name: app"), odd)
         },
     ]
 }

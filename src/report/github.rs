@@ -4,7 +4,7 @@
 
 use std::{fmt::Write as _, io};
 
-use super::{Report, ReportedError, ReportedFinding, relative, visible};
+use super::{Report, ReportedError, ReportedFinding, in_repository, visible};
 use crate::policy::Mode;
 
 pub fn write(report: &Report, output: &mut dyn io::Write) -> io::Result<()> {
@@ -33,10 +33,11 @@ fn command(mode: Mode) -> Option<&'static str> {
 
 fn of_finding(command: &str, finding: &ReportedFinding) -> String {
     let mut line = format!("::{command} ");
-    if let Some(file) = &finding.file {
-        push(&mut line, "file", &relative(file));
+    let file = in_repository(finding.file.as_deref());
+    if let Some(file) = &file {
+        push(&mut line, "file", file);
     }
-    if let Some(span) = finding.span.filter(|_| finding.file.is_some()) {
+    if let Some(span) = finding.span.filter(|_| file.is_some()) {
         push(&mut line, "line", &span.start.line.to_string());
         push(&mut line, "endLine", &span.end.line.to_string());
         // GitHub drops an annotation that has columns over several lines.
@@ -52,10 +53,12 @@ fn of_finding(command: &str, finding: &ReportedFinding) -> String {
 
 fn of_error(error: &ReportedError) -> String {
     let mut line = String::from("::error ");
-    push(&mut line, "file", &relative(&error.file));
-    if let Some((number, column)) = error.place {
-        push(&mut line, "line", &number.to_string());
-        push(&mut line, "col", &column.to_string());
+    if let Some(file) = in_repository(Some(&error.file)) {
+        push(&mut line, "file", &file);
+        if let Some((number, column)) = error.place {
+            push(&mut line, "line", &number.to_string());
+            push(&mut line, "col", &column.to_string());
+        }
     }
     push(&mut line, "title", "podfit could not judge");
     close(line, &error.message)

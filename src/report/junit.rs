@@ -8,7 +8,7 @@ use std::{
     io,
 };
 
-use super::{ObjectName, Report, ReportedError, ReportedFinding, relative};
+use super::{ObjectName, Report, ReportedError, ReportedFinding, in_repository};
 use crate::{policy::Mode, rules::Rule};
 
 /// What names an object in a report: two documents of a file may share it, and then share a suite.
@@ -94,7 +94,7 @@ impl Suite {
     fn case(&mut self, name: &str, file: Option<&str>, content: &str) {
         self.tests += 1;
         let class = escaped(&self.name);
-        let file = file.map(|file| format!(" file=\"{}\"", escaped(&relative(file)))).unwrap_or_default();
+        let file = in_repository(file).map(|file| format!(" file=\"{}\"", escaped(&file))).unwrap_or_default();
         let start = format!("<testcase name=\"{}\" classname=\"{class}\"{file}", escaped(name));
         // Writing to a String cannot fail.
         let _ = match content {

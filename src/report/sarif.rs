@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Write as _, io};
 
 use serde::Serialize;
 
-use super::{Report, ReportedError, ReportedFinding, relative};
+use super::{Report, ReportedError, ReportedFinding, in_repository};
 use crate::{policy::Mode, rules::Rule};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -164,18 +164,17 @@ struct Properties<'a> {
 
 impl ReportingDescriptor {
     fn of(rule: Rule) -> Self {
-        let mut title = rule.title().to_owned();
-        if let Some(first) = title.get_mut(..1) {
+        let mut summary = rule.summary().to_owned();
+        if let Some(first) = summary.get_mut(..1) {
             first.make_ascii_uppercase();
         }
-        title.push('.');
-        let page = rule.page().skip(1).collect::<Vec<_>>().join("\n");
-        let page = page.trim();
+        let page = rule.page();
+        let (_, body) = page.split_once("\n\n").unwrap_or_default();
         Self {
             id: rule.id(),
-            short_description: text(title),
-            full_description: text(page.into()),
-            help: text(page.into()),
+            short_description: text(summary),
+            full_description: text(body.into()),
+            help: text(body.into()),
         }
     }
 }
@@ -188,9 +187,10 @@ impl<'a> Notification<'a> {
             end_line: None,
             end_column: None,
         });
+        let physical = physical(Some(&error.file), region);
         let location =
-            Location { physical_location: Some(physical(&error.file, region)), logical_locations: Vec::new() };
-        Self { level: "error", message: text(&error.message), locations: vec![location] }
+            physical.map(|physical| Location { physical_location: Some(physical), logical_locations: vec![] });
+        Self { level: "error", message: text(&error.message), locations: location.into_iter().collect() }
     }
 }
 
@@ -236,18 +236,18 @@ fn location(finding: &ReportedFinding) -> Location {
     });
     let object = LogicalLocation { name: object.name.clone(), fully_qualified_name: object_path, kind: "resource" };
     Location {
-        physical_location: finding.file.as_deref().map(|file| physical(file, region)),
+        physical_location: physical(finding.file.as_deref(), region),
         logical_locations: [object].into_iter().chain(container).collect(),
     }
 }
 
-fn physical(file: &str, region: Option<Region>) -> PhysicalLocation {
-    PhysicalLocation { artifact_location: ArtifactLocation { uri: uri(file) }, region }
+fn physical(file: Option<&str>, region: Option<Region>) -> Option<PhysicalLocation> {
+    let uri = uri(&in_repository(file)?);
+    Some(PhysicalLocation { artifact_location: ArtifactLocation { uri }, region })
 }
 
 /// A relative reference as RFC 3986 has it; an absolute path becomes a `file` URI.
 fn uri(file: &str) -> String {
-    let file = relative(file);
     let mut uri = String::from(if file.starts_with('/') { "file://" } else { "" });
     for byte in file.bytes() {
         match byte {
@@ -262,8 +262,9 @@ fn uri(file: &str) -> String {
 /// The same for a finding as long as its file, object, container, rule and reason are, wherever it stands; a number tells
 /// those apart which share all that. FNV-1a, since the hash must never change.
 fn fingerprint(finding: &ReportedFinding, seen: &mut HashMap<u64, usize>) -> String {
+    let file = in_repository(finding.file.as_deref()).unwrap_or_default();
     let parts = [
-        finding.file.as_deref().map(relative).as_deref().unwrap_or_default(),
+        &file,
         finding.rule.id(),
         &finding.object.kind,
         finding.object.namespace.as_deref().unwrap_or_default(),
@@ -296,7 +297,6 @@ mod tests {
     fn files_become_uris() {
         let rows = [
             ("relative", "deploy/api.yaml", "deploy/api.yaml"),
-            ("in this folder", "./api.yaml", "api.yaml"),
             ("above", "../api.yaml", "../api.yaml"),
             ("absolute", "/srv/api.yaml", "file:///srv/api.yaml"),
             ("odd names", "größe 100%#?:a.yaml", "gr%C3%B6%C3%9Fe%20100%25%23%3F%3Aa.yaml"),

@@ -5,18 +5,14 @@ use std::io;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, level};
 
-use super::{Appearance, Report, ReportedError, ReportedFinding, count, visible};
+use super::{Appearance, Report, ReportedError, ReportedFinding, STANDARD_INPUT, count, visible};
 use crate::{node::Span, policy::Mode};
-
-/// What standard input is called in `Report::sources`.
-const STANDARD_INPUT: &str = "-";
 
 /// A line that is longer (JSON without line breaks) is not shown: nobody would find the place in it.
 const LONGEST_LINE_BYTES: usize = 2_000;
 
 pub fn write(report: &Report, appearance: Appearance, output: &mut dyn io::Write) -> io::Result<()> {
-    let renderer = if appearance.colour { Renderer::styled() } else { Renderer::plain() };
-    let mut show = |group: Group<'_>| writeln!(output, "{}\n", renderer.render(&[group]));
+    let mut show = |group| show(group, appearance, output);
     for findings in report.findings.chunk_by(|one, next| one.file == next.file && one.object == next.object) {
         for finding in findings.iter().filter(|finding| finding.mode != Mode::Inject) {
             show(finding_group(report, finding))?;
@@ -30,18 +26,26 @@ pub fn write(report: &Report, appearance: Appearance, output: &mut dyn io::Write
     for note in &report.notes {
         show(Group::with_title(Level::NOTE.primary_title(visible(note))))?;
     }
-    for error in &report.errors {
-        show(error_group(report, error))?;
-    }
+    write_errors(report, appearance, output)?;
     writeln!(output, "{}", report.headline())
+}
+
+pub fn write_errors(report: &Report, appearance: Appearance, output: &mut dyn io::Write) -> io::Result<()> {
+    report.errors.iter().try_for_each(|error| show(error_group(report, error), appearance, output))
+}
+
+fn show(group: Group<'_>, appearance: Appearance, output: &mut dyn io::Write) -> io::Result<()> {
+    let renderer = if appearance.colour { Renderer::styled() } else { Renderer::plain() };
+    writeln!(output, "{}\n", renderer.render(&[group]))
 }
 
 fn finding_group<'a>(report: &'a Report, finding: &'a ReportedFinding) -> Group<'a> {
     let level = severity(finding.mode);
     let message = visible(&finding.message);
     let policy = policy(finding);
-    let excerpt = finding.span.and_then(|span| Excerpt::of_span(source(report, finding)?, span));
-    let Some(excerpt) = excerpt else {
+    let source = finding.file.as_ref().and_then(|file| report.sources.get(file));
+    let excerpt = source.zip(finding.span).and_then(|(source, span)| Excerpt::of_span(source, span));
+    let (Some(excerpt), Some(file)) = (excerpt, &finding.file) else {
         let title = format!("{}: {message} ({policy})", finding.object);
         let group = Group::with_title(level.primary_title(visible(&title).into_owned()).id(finding.rule.id()));
         return group.elements(origin(finding));
@@ -52,7 +56,7 @@ fn finding_group<'a>(report: &'a Report, finding: &'a ReportedFinding) -> Group<
     level
         .primary_title(problem.to_owned())
         .id(finding.rule.id())
-        .element(excerpt.snippet(file_name(finding.file.as_deref()), Some(finding.reason)))
+        .element(excerpt.snippet(file_name(file), Some(finding.reason)))
         .elements(help)
         .element(Level::NOTE.message(visible(&about).into_owned()))
 }
@@ -65,7 +69,7 @@ fn injection_group<'a>(injections: &[&'a ReportedFinding]) -> Group<'a> {
     let title = format!("{number} for {container}{}, policy {}", first.object, first.policy);
     let title = level::HELP.with_name("fix").primary_title(visible(&title).into_owned());
     let lines = injections.iter().map(|finding| {
-        let prefix = format!("container {:?}: ", finding.container.as_deref().unwrap_or_default());
+        let prefix = format!("container {:?} gets ", finding.container.as_deref().unwrap_or_default());
         let edits = finding.message.strip_prefix(&prefix).unwrap_or(&finding.message);
         Level::NOTE.with_name(finding.rule.id()).message(visible(edits))
     });
@@ -74,7 +78,7 @@ fn injection_group<'a>(injections: &[&'a ReportedFinding]) -> Group<'a> {
 
 fn error_group<'a>(report: &'a Report, error: &'a ReportedError) -> Group<'a> {
     let title = Level::ERROR.primary_title(visible(&error.message));
-    let file = file_name(Some(&error.file));
+    let file = file_name(&error.file);
     let Some((line, column)) = error.place else {
         return title.element(Origin::path(file));
     };
@@ -100,24 +104,17 @@ fn policy(finding: &ReportedFinding) -> String {
     }
 }
 
-fn source<'a>(report: &'a Report, finding: &ReportedFinding) -> Option<&'a str> {
-    report.sources.get(finding.file.as_deref().unwrap_or(STANDARD_INPUT)).map(String::as_str)
-}
-
-fn file_name(file: Option<&str>) -> String {
-    match file {
-        None | Some(STANDARD_INPUT) => "<stdin>".to_owned(),
-        Some(file) => visible(file).into_owned(),
-    }
+fn file_name(file: &str) -> String {
+    if file == STANDARD_INPUT { "<stdin>".to_owned() } else { visible(file).into_owned() }
 }
 
 /// The place alone, where there is one to name.
 fn origin(finding: &ReportedFinding) -> Option<Origin<'static>> {
-    let origin = Origin::path(file_name(finding.file.as_deref()));
-    match finding.span {
-        Some(span) => Some(origin.line(span.start.line).char_column(span.start.column)),
-        None => finding.file.is_some().then_some(origin),
-    }
+    let origin = Origin::path(file_name(finding.file.as_ref()?));
+    Some(match finding.span {
+        Some(span) => origin.line(span.start.line).char_column(span.start.column),
+        None => origin,
+    })
 }
 
 /// One line of a source, in three parts: the middle one is marked.
@@ -188,6 +185,15 @@ mod tests {
         report.findings.retain(|finding| finding.mode != Mode::Inject);
         report.errors[0].place = Some((99, 7));
         insta::assert_snapshot!(text(&report, false));
+    }
+
+    #[test]
+    fn errors_alone_have_no_last_line() {
+        let mut output = Vec::new();
+        fixture::report().write_errors(Appearance { colour: false }, &mut output).unwrap();
+        let whole = text(&fixture::report(), false);
+        let errors = whole.split_once("error: a tab").unwrap().1.rsplit_once("\n\n").unwrap().0;
+        assert_eq!(String::from_utf8(output).unwrap(), format!("error: a tab{errors}\n\n"));
     }
 
     #[test]

@@ -53,9 +53,6 @@ fn why_not<'a>(settings: &PodIdentity, name: &str, fitting: &Fitting<'a>) -> Opt
     if fitting.pod.wishes.skips(fitting.at.name(), Rule::PodIdentity, name) {
         return Some((SkipReason::Annotation, wishes::SKIP.into()));
     }
-    if !fitting.pod.is_small_enough() {
-        return Some((SkipReason::TooManyContainers, crate::fitting::MAX_INJECTED_CONTAINERS.to_string().into()));
-    }
     let prefix = (settings.env_from == EnvFrom::Skip).then(|| fitting.env_from_for(name)).flatten();
     prefix.map(|prefix| (SkipReason::EnvFrom, prefix.into()))
 }

@@ -90,9 +90,6 @@ fn decide<'a>(
     if fitting.pod.wishes.skips(fitting.at.name(), Rule::Probes, "probes") {
         return Err((SkipReason::Annotation, wishes::SKIP));
     }
-    if !fitting.pod.is_small_enough() {
-        return Err((SkipReason::TooManyContainers, "1000"));
-    }
     match wish {
         Some((ProbeWish::None, _)) => Err((SkipReason::Annotation, wishes::PROBES)),
         _ if fitting.pod.workload.is_batch() => Err((SkipReason::Batch, "")),

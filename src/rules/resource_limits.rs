@@ -69,7 +69,7 @@ fn missing<'a>(
 }
 
 /// Not where the API would refuse the result: a limit below the container's own request or above the Pod's own limit; and
-/// not over a text that we cannot read.
+/// not over what the user wrote, even where it is a zero.
 fn may_repair<'a>(basis: Basis, default: &'a DefaultLimit, fitting: &Fitting<'a>, report: &mut Report<'_, 'a>) -> bool {
     let subject = || Cow::Owned(format!("limits.{}", basis.resource()));
     if let Some(text) = request(fitting, basis).filter(|(quantity, _)| quantity.is_none_or(|q| q > default.limit)) {
@@ -81,7 +81,7 @@ fn may_repair<'a>(basis: Basis, default: &'a DefaultLimit, fitting: &Fitting<'a>
         report.skip(fitting, subject(), SkipReason::AboveCap, Cow::Borrowed(&default.limit_text), false);
         return false;
     }
-    !is_unreadable(given(fitting, basis))
+    given(fitting, basis).is_none()
 }
 
 type GivenText<'a> = Option<(Option<crate::quantity::Quantity>, &'a str)>;
@@ -102,21 +102,17 @@ fn amount<'a>(amounts: &'a crate::object::Amounts<'a>, basis: Basis) -> GivenTex
     Some((given.value, given.text.as_ref()))
 }
 
-fn is_unreadable(given: GivenText<'_>) -> bool {
-    given.is_some_and(|(value, _)| value.is_none())
-}
-
 fn finding<'a>(basis: Basis, fitting: &Fitting<'a>, report: &Report<'_, 'a>) -> Finding<'a> {
-    let resource = basis.resource();
+    let (resource, word) = (basis.resource(), basis.word());
     let (reason, problem) = match given(fitting, basis) {
-        None => (no_limit(basis), format!("has no {resource} limit; set resources.limits.{resource}")),
+        None => (no_limit(basis), format!("has no {word} limit; set resources.limits.{resource}, {}", example(basis))),
         Some((None, text)) => (
             "limit is no quantity",
-            format!("has the {resource} limit {}, which is no quantity; write {}", shown(text), example(basis)),
+            format!("has the {word} limit {}, which is no quantity; write an amount {}", shown(text), example(basis)),
         ),
         Some((Some(_), text)) => (
             no_limit(basis),
-            format!("has the {resource} limit {}, which means no limit; write {}", shown(text), example(basis)),
+            format!("has the {word} limit {}, which means no limit; write an amount {}", shown(text), example(basis)),
         ),
     };
     Finding {
@@ -135,8 +131,8 @@ fn no_limit(basis: Basis) -> &'static str {
 
 fn example(basis: Basis) -> &'static str {
     match basis {
-        Basis::Cpu => "an amount such as 500m",
-        Basis::Memory => "an amount such as 256Mi",
+        Basis::Cpu => "such as 500m",
+        Basis::Memory => "such as 256Mi",
     }
 }
 

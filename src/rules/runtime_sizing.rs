@@ -40,7 +40,7 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     for variable in &settings.variables {
         fit(&Wanted::of_platform(variable), settings, fitting, &mut report);
     }
-    if size::gets_resize_policy(settings, fitting) {
+    if gets_resize_policy(settings, fitting) {
         restart_on_resize(first, fitting, &mut report);
     }
 }
@@ -116,7 +116,7 @@ impl<'a> Wanted<'a> {
                 size::workers(*rounding, *minimum, settings, fitting)
             }
             WantedValue::Formula(Formula::MemoryCeiling { minimum_limit }) => {
-                size::memory_ceiling(*minimum_limit, settings, fitting)
+                size::memory_ceiling(self.name, *minimum_limit, settings, fitting)
             }
             WantedValue::Platform(variable) => size::platform_value(variable, settings, fitting),
         }
@@ -132,7 +132,7 @@ impl<'a> Wanted<'a> {
 
 fn fit<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &mut Fitting<'a>, report: &mut Report<'_, 'a>) {
     match decide(wanted, settings, fitting) {
-        Ok((sized, replaces)) => inject(wanted, sized, replaces, fitting, report),
+        Ok((sized, replaces)) => inject(wanted, &sized, replaces, fitting, report),
         Err((reason, about)) => report.skip(fitting, Cow::Borrowed(wanted.name), reason, about, wanted.asked),
     }
 }
@@ -175,9 +175,6 @@ fn not_wanted<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &Fitti
     if settings.skip.iter().any(|name| name == wanted.name) {
         return Err((SkipReason::Policy, Cow::Borrowed("")));
     }
-    if !fitting.pod.is_small_enough() {
-        return Err((SkipReason::TooManyContainers, Cow::Owned(crate::fitting::MAX_INJECTED_CONTAINERS.to_string())));
-    }
     Ok(())
 }
 
@@ -197,7 +194,7 @@ fn not_alone<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &Fittin
 
 fn inject<'a>(
     wanted: &Wanted<'a>,
-    sized: Sized<'a>,
+    sized: &Sized<'a>,
     replaces: Option<usize>,
     fitting: &mut Fitting<'a>,
     report: &mut Report<'_, 'a>,
@@ -224,7 +221,13 @@ fn inject<'a>(
     }
 }
 
-/// `resizePolicy: Restart`, for the resources that values were just computed from, where the container has no policy yet.
+/// `resizePolicy: Restart`, where the container has no policy yet.
+fn gets_resize_policy(settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
+    let is_free = fitting.at.container.resize_policy.as_ref().is_none_or(crate::object::List::is_empty);
+    settings.restart_on_resize && is_free && fitting.at.kind.is_long_running()
+}
+
+/// For the resources that values were just computed from.
 fn restart_on_resize<'a>(first: usize, fitting: &Fitting<'a>, report: &mut Report<'_, 'a>) {
     let injected = |basis: Basis| {
         report.verdict.findings[first..].iter().flat_map(|finding| &finding.edits).any(|edit| {

@@ -236,3 +236,31 @@ impl Drop for InFlight<'_> {
         self.0.dec();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_is_one_line_of_the_page() {
+        let metrics = Metrics::new(&LostLines::default());
+        let _in_flight = metrics.begin();
+        metrics.skipped.get_or_create(&SkipLabels { rule: Rule::Probes.id(), reason: "a" }).inc();
+        metrics.decision(Phase::Validate, Operation::Create, Decision::Denied);
+        metrics.policy_reloads(Reload::Refused);
+        metrics.in_force(&Tally { policies: 2, active: 3, expired: 4 }, Timestamp::UNIX_EPOCH);
+        let page = metrics.page().unwrap();
+        for line in [
+            r#"podfit_skipped_total{rule="probes",reason="a"} 1"#,
+            r#"podfit_reviews_total{phase="validate",operation="CREATE",decision="denied"} 1"#,
+            r#"podfit_policy_reloads_total{result="refused"} 1"#,
+            "podfit_policies 2",
+            r#"podfit_exemptions{state="active"} 3"#,
+            r#"podfit_exemptions{state="expired"} 4"#,
+            "podfit_in_flight_reviews 1",
+            "podfit_certificate_not_after_seconds 0.0",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+        }
+    }
+}

@@ -129,7 +129,10 @@ mod tests {
 
     #[test]
     fn a_panic_is_one_failed_review() {
-        let body = br#"{"request":{"uid":"u"}}"#;
+        let body =
+            br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE",
+            "kind":{"group":"","version":"v1","kind":"Pod"},"resource":{"group":"","version":"v1","resource":"pods"},
+            "userInfo":{"username":"ann"},"object":{}}}"#;
         for (phase, status) in [(Phase::Mutate, 200), (Phase::Validate, 500)] {
             let answer = guarded(phase, body, || panic!("a bug"));
             assert_eq!((answer.status, answer.record.decision), (status, Decision::Failed), "{phase:?}");

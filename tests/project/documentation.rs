@@ -72,7 +72,8 @@ fn run_block(root: &Path, block: &str) -> String {
         .output()
         .expect("bash runs");
     let printed = String::from_utf8(output.stdout).expect("output is text").replace(&webhook, "8443");
-    let mut outputs = printed.split(&format!("{MARK}\n"));
+    let mark = format!("{MARK}\n");
+    let mut outputs = printed.split(&mark);
     commands.iter().map(|command| rendered(command, outputs.next().unwrap_or_default())).collect()
 }
 

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use crate::{
     fitting::{Amount, Fitting, Standing},
-    object::{List, ResizePolicy},
     policy::{Basis, CpuFrom, EnvFrom, PlatformVariable, Rounding, RuntimeSizing},
     rules::Rule,
     runtimes::MEMORY_HELPER,
@@ -50,6 +49,7 @@ pub fn workers<'a>(
 
 /// A memory ceiling in bytes: the limit less the sizes of mounted memory-backed volumes, less headroom.
 pub fn memory_ceiling<'a>(
+    name: &str,
     minimum_limit: u64,
     settings: &RuntimeSizing,
     fitting: &Fitting<'a>,
@@ -61,7 +61,7 @@ pub fn memory_ceiling<'a>(
         return Err(too_small());
     }
     let reserved = memory_backed_volumes(fitting);
-    if is_live_memory(&limit, reserved, settings, fitting) {
+    if is_live_memory(&limit, reserved, settings, fitting) && helper_resolves(name, settings, fitting) {
         let source = Source::Literal(format!("$({MEMORY_HELPER})000000"));
         let needs_helper = fitting.standing(MEMORY_HELPER) == Standing::Free;
         return Ok(Sized { source, origin: limit.origin, needs_helper });
@@ -167,10 +167,7 @@ fn limit<'a>(basis: Basis, fitting: &Fitting<'a>) -> Result<Amount<'a>, NotSized
     if let Some(own) = fitting.own_limit(basis) {
         return Ok(own);
     }
-    let word = match basis {
-        Basis::Cpu => "CPU",
-        Basis::Memory => "memory",
-    };
+    let word = basis.word();
     match fitting.pod_limit(basis) {
         Some(limit) if fitting.is_pod_limit_unshared() => Ok(limit),
         Some(_) => Err((SkipReason::PodLimitShared, Cow::Borrowed(word))),
@@ -180,32 +177,37 @@ fn limit<'a>(basis: Basis, fitting: &Fitting<'a>) -> Result<Amount<'a>, NotSized
 
 /// Live memory needs a restart on resize, room for the helper's rounding, and nothing to subtract.
 fn is_live_memory(limit: &Amount<'_>, reserved: Option<u64>, settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
-    let mut policies = fitting.at.container.resize_policy.iter().flat_map(List::iter);
-    let restarts = |policy: &ResizePolicy<'_>| {
+    let mut policies = fitting.at.container.resize_policy.iter().flat_map(|policies| policies.iter());
+    let restarts = policies.any(|policy| {
         policy.resource_name.as_str() == "memory" && policy.restart_policy.as_str() == "RestartContainer"
-    };
+    });
+    let restarts = restarts || super::gets_resize_policy(settings, fitting);
     !settings.literal_only
-        && (gets_resize_policy(settings, fitting) || policies.any(restarts))
+        && restarts
         && matches!(limit.origin, OriginBasis::Limit { .. })
         && limit.quantity.units() >= SMALLEST_LIVE_MEMORY
         && settings.headroom_percent <= LARGEST_LIVE_HEADROOM_PERCENT
         && reserved.is_none()
-        && may_have_helper(settings, fitting)
 }
 
-/// The helper is a variable like any other: not over the user's own, not where it is not wanted or envFrom may supply it.
-fn may_have_helper(settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
+/// Whether the helper can be added, or stands before our own literal already: a `$(NAME)` resolves only backwards, and one
+/// that does not resolve would stop the process at start.
+fn helper_resolves(name: &str, settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
+    match (fitting.standing(MEMORY_HELPER), fitting.standing(name)) {
+        (Standing::Free, _) => may_add_helper(settings, fitting),
+        (Standing::OursLive, Standing::Ours { index, .. }) => {
+            fitting.env().take_while(|(other, _)| *other < index).any(|(_, env)| env.name.as_str() == MEMORY_HELPER)
+        }
+        _ => false,
+    }
+}
+
+/// The helper obeys skip lists and envFrom like any variable of ours.
+fn may_add_helper(settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
     let may_be_supplied = settings.env_from == EnvFrom::Skip && fitting.env_from_for(MEMORY_HELPER).is_some();
     let is_unwanted = settings.skip.iter().any(|name| name == MEMORY_HELPER)
         || fitting.pod.wishes.skips(fitting.at.name(), Rule::RuntimeSizing, MEMORY_HELPER);
-    fitting.standing(MEMORY_HELPER) != Standing::Users && !may_be_supplied && !is_unwanted
-}
-
-/// Whether the policy's `resizePolicy: Restart` acts on this container: it has no policy of its own, and runs long enough to be
-/// resized.
-pub fn gets_resize_policy(settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
-    let is_free = fitting.at.container.resize_policy.as_ref().is_none_or(List::is_empty);
-    settings.restart_on_resize && is_free && fitting.at.kind.is_long_running()
+    !may_be_supplied && !is_unwanted
 }
 
 /// The sizes of the memory-backed emptyDirs that the container mounts, in bytes; none where it mounts none. Their pages are

@@ -1,0 +1,12 @@
+//! What must hold for every Pod, every policy and every body, however odd: properties over generated ones, bounded fuzzing
+//! over mutated ones, and bodies that are meant to hurt.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod choices;
+mod invariants;
+mod pods;
+mod policies;
+mod strict;
+mod world;
+mod yaml;
