@@ -13,7 +13,7 @@ use crate::{
     fitting::Pod,
     manifest::{Document, Object},
     node::Node,
-    policies,
+    pointer, policies,
     policy::{Labels, Mode, PolicySet},
     report::{ObjectName, ReportedError},
     review::{Context, review},
@@ -174,7 +174,15 @@ impl Bench {
                     self.workload(judged, api_version, &workload, rest, tell);
                 }
                 Err(error) => {
-                    rest.fail(manifest, place, format!("this {kind} cannot be read: {}", without_place(&error)));
+                    let fault = Workload::fault(known, &object.json).unwrap_or_default();
+                    let start = document.locate(&format!("{}{fault}", object.pointer_prefix)).start;
+                    let field = pointer::field_path(&fault);
+                    let why = without_place(&error);
+                    rest.fail(
+                        manifest,
+                        Some((start.line, start.column)),
+                        format!("this {kind} cannot be read: {field}: {why}"),
+                    );
                 }
             }
         }
