@@ -65,11 +65,17 @@ impl<'a> Injected<'a> {
 
     /// The annotation's text after the edits, with what stands of the earlier record.
     pub fn rewritten<'e>(&'e self, workload: &'e Workload<'_>, edits: impl Iterator<Item = &'e Edit<'e>>) -> String {
-        let mut lines: Vec<Line<'e>> = edits.map(|edit| Line::of(edit, workload)).collect();
-        self.keep_standing(workload, &mut lines);
+        let mut lines = self.standing(workload);
+        lines.extend(edits.map(|edit| Line::of(edit, workload)));
         lines.sort_by_key(|line| (line.container, line.subject));
-        // Of two records of one subject the first is the edit's.
-        lines.dedup_by_key(|line| (line.container, line.subject));
+        // Of two records of one subject the last is the edit's.
+        lines.dedup_by(|next, kept| {
+            let is_same = (next.container, next.subject) == (kept.container, kept.subject);
+            if is_same {
+                std::mem::swap(next, kept);
+            }
+            is_same
+        });
         let mut json = String::with_capacity(2 + lines.len() * 96);
         json.push('{');
         for (index, lines) in lines.chunk_by(|one, next| one.container == next.container).enumerate() {
@@ -85,11 +91,9 @@ impl<'a> Injected<'a> {
         json
     }
 
-    fn keep_standing<'e>(&'e self, workload: &'e Workload<'_>, lines: &mut Vec<Line<'e>>) {
-        if self.0.is_empty() {
-            return;
-        }
-        for at in workload.containers() {
+    fn standing<'e>(&'e self, workload: &'e Workload<'_>) -> Vec<Line<'e>> {
+        let mut lines = Vec::new();
+        for at in workload.containers().filter(|_| !self.0.is_empty()) {
             let records = self.0.get(at.name()).into_iter().flatten();
             let standing = records.filter(|(subject, _)| still_there(at.container, subject.as_str()));
             lines.extend(standing.map(|(subject, record)| Line {
@@ -100,6 +104,7 @@ impl<'a> Injected<'a> {
                 policy: record.policy.as_str(),
             }));
         }
+        lines
     }
 
     fn record(&self, container: &str, subject: &str) -> Option<&Record<'a>> {
