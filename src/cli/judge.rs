@@ -228,15 +228,15 @@ impl Bench {
     }
 }
 
-/// The webhook never patches a template and never judges what another controller owns.
+/// The webhook never patches a template, and never judges what another controller owns or what is on its way out.
 fn answer_as_admission(workload: &Workload<'_>, verdict: &mut Verdict<'_>) {
     if !workload.kind.is_template() {
         return;
     }
-    let is_owned = workload.metadata.controller_kind().is_some();
+    let is_spared = workload.metadata.controller_kind().is_some() || workload.metadata.deletion.0;
     verdict.findings.retain_mut(|finding| {
         finding.mode = admission::admission_mode(finding, workload.kind);
-        finding.mode != Mode::Disabled && !is_owned
+        finding.mode != Mode::Disabled && !is_spared
     });
 }
 
