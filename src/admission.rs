@@ -146,7 +146,10 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
     }
     let objects = match head.objects(scope.kind) {
         Ok(objects) => objects,
-        Err(error) => return failure(phase, &head, &format!("the {} does not decode: {error}", scope.kind.as_str())),
+        Err(error) => {
+            let why = head::without_contents(&error);
+            return failure(phase, &head, &format!("the {} does not decode: {why}", scope.kind.as_str()));
+        }
     };
     let Some(object) = &objects.object else { return Response::allowed(phase, &head, Decision::Ignored) };
     if let Some(decision) = spared(&head, object) {

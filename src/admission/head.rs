@@ -46,7 +46,7 @@ impl<'a> Head<'a> {
         let mut deserializer = serde_json::Deserializer::from_str(body);
         let read = (&mut deserializer).deserialize_map(&mut found);
         match read.and_then(|()| deserializer.end()) {
-            Err(error) if !found.is_complete() => Err(error.to_string()),
+            Err(error) if !found.is_complete() => Err(without_contents(&error)),
             _ => found.checked(),
         }
     }
@@ -67,6 +67,17 @@ impl<'a> Head<'a> {
     /// Whether the caller is a kubelet.
     pub fn is_node(&self) -> bool {
         self.user.groups.iter().any(|group| group.as_str() == "system:nodes")
+    }
+}
+
+/// The message of an error without the text that serde did not expect and quotes (`string "...", expected a list`): contents
+/// of a request must reach neither answers nor logs.
+pub fn without_contents(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let expected = message.rfind(", expected ").unwrap_or(0);
+    match message[..expected].find(['"', '`']) {
+        Some(quote) => format!("{}{}", message[..quote].trim_end(), &message[expected..]),
+        None => message,
     }
 }
 
