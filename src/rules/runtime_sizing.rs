@@ -31,7 +31,9 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     let mut report = Report { rule: Rule::RuntimeSizing, mode: settings.mode, policy: governed.policy, verdict };
     let first = report.verdict.findings.len();
     for (runtime, signal) in chosen(settings, fitting) {
-        for variable in runtime.variables {
+        // What the policy defines itself replaces the catalogue's: else each review would undo the other's value.
+        let is_own = |name: &str| settings.variables.iter().any(|own| own.name == name);
+        for variable in runtime.variables.iter().filter(|variable| !is_own(variable.name)) {
             if let Some(wanted) = Wanted::of(variable, signal, settings, fitting) {
                 fit(&wanted, settings, fitting, &mut report);
             }
@@ -52,10 +54,8 @@ fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static 
         return known.map(|runtime| (runtime, Signal::Annotation)).collect();
     }
     let detected = if settings.detect {
-        {
-            let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
-            runtimes::detect(&fitting.at, fitting.pod.workload.pod_metadata(), &is_ours)
-        }
+        let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
+        runtimes::detect(&fitting.at, fitting.pod.workload.pod_metadata(), &is_ours)
     } else {
         Vec::new()
     };
