@@ -138,7 +138,8 @@ proptest! {
         let other = (*choices.pick(&["", "apps", "x"]), *choices.pick(&["Pod", "Binding", "Scale", "Deployment"]));
         let (group, kind) = *choices.pick(&[("", "Pod"), (group, kind), other]);
         let operation = *choices.pick(&["CREATE", "UPDATE", "DELETE", "CONNECT", "", "PATCH"]);
-        let mut asked = request(group, kind, operation, *choices.pick(&objects), *choices.pick(&objects));
+        let (object, old): (&Value, &Value) = (choices.pick::<&Value>(&objects), choices.pick::<&Value>(&objects));
+        let mut asked = request(group, kind, operation, object, old);
         // kube-apiserver writes the key in this place, and it is looked for no further than the object.
         let sub_resource = json!(choices.pick(&["", "resize", "status", "ephemeralcontainers", "scale", "eviction"]));
         asked.as_object_mut().unwrap().shift_insert(2, "subResource".to_owned(), sub_resource);
@@ -241,9 +242,10 @@ fn is_ours_to_write(path: &str) -> bool {
     let tokens: Vec<&str> = path.split('/').skip(1).collect();
     let ["spec", "containers" | "initContainers", index, field @ ..] = &tokens[..] else { return false };
     let is_field = match field {
-        ["env" | "resources" | "resizePolicy" | "readinessProbe" | "livenessProbe" | "startupProbe"] => true,
+        ["env" | "resources" | "resizePolicy" | "readinessProbe" | "livenessProbe" | "startupProbe"]
+        | ["resources", "limits" | "requests"]
+        | ["resources", "limits" | "requests", "cpu" | "memory"] => true,
         ["env" | "resizePolicy", index] => index.parse::<usize>().is_ok(),
-        ["resources", "limits" | "requests"] | ["resources", "limits" | "requests", "cpu" | "memory"] => true,
         _ => false,
     };
     is_field && index.parse::<usize>().is_ok()
@@ -267,7 +269,8 @@ fn prefixes(container: &Value) -> impl Iterator<Item = &str> {
 }
 
 fn same_name(pod: &Value, one: &str, other: &str) -> bool {
-    let windows = pod["spec"]["os"]["name"] == "windows" || pod["spec"]["nodeSelector"]["kubernetes.io/os"] == "windows";
+    let windows =
+        pod["spec"]["os"]["name"] == "windows" || pod["spec"]["nodeSelector"]["kubernetes.io/os"] == "windows";
     if windows { one.eq_ignore_ascii_case(other) } else { one == other }
 }
 
@@ -339,7 +342,9 @@ fn value_complaint(pod: &Value, container: &str, variable: &Value) -> Option<Str
         return (value.is_empty() || value == "0").then(|| "empty or zero".to_owned());
     };
     match known.formula {
-        Formula::MemoryCeiling { .. } if value == format!("$({MEMORY_HELPER})000000") => helper_complaint(pod, container),
+        Formula::MemoryCeiling { .. } if value == format!("$({MEMORY_HELPER})000000") => {
+            helper_complaint(pod, container)
+        }
         Formula::MemoryCeiling { .. } => {
             let bytes: u64 = value.parse().unwrap_or(0);
             let limit = limit("memory").map_or(0, Quantity::units);
@@ -351,7 +356,8 @@ fn value_complaint(pod: &Value, container: &str, variable: &Value) -> Option<Str
             let count: u64 = value.parse().unwrap_or(0);
             let millis = limit("cpu").map(Quantity::millis);
             let most = millis.map_or(u64::MAX, |millis| millis.div_ceil(1000)).max(minimum);
-            let is_right = count >= if rounding == Rounding::Up { 1 } else { minimum } && count <= most && is_plain(value);
+            let is_right =
+                count >= if rounding == Rounding::Up { 1 } else { minimum } && count <= most && is_plain(value);
             (!is_right).then(|| format!("not from {minimum} to {most}"))
         }
     }
@@ -364,7 +370,8 @@ fn is_plain(value: &str) -> bool {
 
 /// A live memory ceiling resolves only behind its helper.
 fn helper_complaint(pod: &Value, container: &str) -> Option<String> {
-    let env: Vec<&Value> = pod.pointer(container)?["env"].as_array()?.iter().filter(|entry| entry.is_object()).collect();
+    let env: Vec<&Value> =
+        pod.pointer(container)?["env"].as_array()?.iter().filter(|entry| entry.is_object()).collect();
     let place = |name: &str| env.iter().rposition(|variable| variable["name"] == name);
     let (helper, user) = (place(MEMORY_HELPER), place("GOMEMLIMIT"));
     (helper.is_none() || helper > user).then(|| "no helper before it".to_owned())
@@ -388,8 +395,42 @@ fn positive(amount: &Value) -> Option<Quantity> {
 }
 
 #[test]
+fn what_does_not_decode_is_not_quoted() {
+    let policies = policies::compile(&[podfit::policy::DEFAULT_POLICY.to_owned()]);
+    let container = |field: Value| json!({"spec": {"containers": [field]}});
+    let objects = [
+        json!(SECRET),
+        json!({"spec": {"hostNetwork": SECRET}}),
+        json!({"metadata": {"annotations": SECRET}}),
+        json!({"metadata": {"annotations": {"key": [SECRET]}}}),
+        json!({"metadata": {"ownerReferences": [{"controller": format!("\"{SECRET}\\\", expected \"{SECRET}")}]}}),
+        container(json!(SECRET)),
+        container(json!({"env": SECRET})),
+        container(json!({"env": [SECRET]})),
+        container(json!({"ports": [{"containerPort": SECRET}]})),
+    ];
+    for object in objects {
+        for phase in [Phase::Mutate, Phase::Validate] {
+            let answer = answer(phase, &request("", "Pod", "CREATE", &object, &Value::Null), &policies);
+            assert_eq!(answer.record.decision, Decision::Failed, "{object}");
+            let body = String::from_utf8(answer.body).unwrap();
+            assert!(
+                !body.contains(SECRET) && !answer.record.message.contains(SECRET),
+                "{body} {}",
+                answer.record.message
+            );
+            assert!(answer.record.message.contains(" at line 1 column "), "{}", answer.record.message);
+        }
+    }
+    let body = format!(r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":"{SECRET}"}}"#);
+    let answer = super::world::answer_body(Phase::Mutate, body.as_bytes(), &policies);
+    assert_eq!((answer.status, answer.record.message.contains(SECRET)), (400, false), "{}", answer.record.message);
+}
+
+#[test]
 fn a_generated_pod_mostly_decodes() {
     let mut random = super::choices::Random(1);
-    let decoded = (0..500).filter(|_| Workload::decode(Kind::Pod, &pods::pod(&mut random.choices()).to_string()).is_ok());
+    let decoded =
+        (0..500).filter(|_| Workload::decode(Kind::Pod, &pods::pod(&mut random.choices()).to_string()).is_ok());
     assert!(decoded.count() > 450, "properties over Pods that do not decode say nothing");
 }

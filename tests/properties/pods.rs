@@ -73,7 +73,9 @@ fn finished(mut object: Value, choices: &mut Choices) -> Value {
 fn sprinkle(value: &mut Value, choices: &mut Choices) {
     match value {
         Value::Array(items) => {
-            items.iter_mut().for_each(|item| sprinkle(item, choices));
+            for item in items.iter_mut() {
+                sprinkle(item, choices);
+            }
             if choices.chance(4) {
                 items.insert(choices.below(items.len() + 1), Value::Null);
             }
@@ -145,9 +147,7 @@ fn spec(choices: &mut Choices) -> Value {
             spec.insert("resources".to_owned(), resources(choices));
         }
         if choices.chance(50) {
-            maybe(spec, "restartPolicy", choices, |choices| {
-                json!(choices.pick(&["Always", "", "Never", "OnFailure"]))
-            });
+            maybe(spec, "restartPolicy", choices, |choices| json!(choices.pick(&["Always", "", "Never", "OnFailure"])));
         }
         if choices.chance(10) {
             maybe(spec, "hostNetwork", choices, |choices| json!(choices.chance(50)));
@@ -188,7 +188,9 @@ fn container(name: &str, choices: &mut Choices) -> Value {
         for probe in ["readinessProbe", "livenessProbe", "startupProbe"] {
             if choices.chance(15) {
                 maybe(container, probe, choices, |choices| {
-                    choices.pick(&[json!({"grpc": {"port": 9}}), json!({}), json!({"exec": {"command": [SECRET]}})]).clone()
+                    choices
+                        .pick(&[json!({"grpc": {"port": 9}}), json!({}), json!({"exec": {"command": [SECRET]}})])
+                        .clone()
                 });
             }
         }
@@ -271,7 +273,9 @@ fn variable(choices: &mut Choices) -> Value {
 fn env_source(choices: &mut Choices) -> Value {
     object(|source| {
         source.insert("configMapRef".to_owned(), json!({"name": "settings"}));
-        maybe(source, "prefix", choices, |choices| json!(choices.pick(&["GO", "", "POD_", "PODFIT_", "X_", "AUTO", "T"])));
+        maybe(source, "prefix", choices, |choices| {
+            json!(choices.pick(&["GO", "", "POD_", "PODFIT_", "X_", "AUTO", "T"]))
+        });
     })
 }
 
@@ -286,16 +290,25 @@ fn resources(choices: &mut Choices) -> Value {
 fn amounts(choices: &mut Choices) -> Value {
     object(|amounts| {
         maybe(amounts, "cpu", choices, |choices| if choices.chance(20) { odd_amount(choices) } else { cpu(choices) });
-        maybe(amounts, "memory", choices, |choices| {
-            if choices.chance(20) { odd_amount(choices) } else { memory(choices) }
-        });
+        maybe(
+            amounts,
+            "memory",
+            choices,
+            |choices| {
+                if choices.chance(20) { odd_amount(choices) } else { memory(choices) }
+            },
+        );
         maybe(amounts, "ephemeral-storage", choices, |_| json!("1Gi"));
     })
 }
 
 fn cpu(choices: &mut Choices) -> Value {
     let given = ["1", "500m", "2", "1500m", "250m", "64", "64001m", "100", "50m", "100m", "3", ".5", "5.", "+1", "1e1"];
-    if choices.chance(10) { choices.pick(&[json!(1), json!(0.5), json!(8)]).clone() } else { json!(choices.pick(&given)) }
+    if choices.chance(10) {
+        choices.pick(&[json!(1), json!(0.5), json!(8)]).clone()
+    } else {
+        json!(choices.pick(&given))
+    }
 }
 
 fn memory(choices: &mut Choices) -> Value {
@@ -309,8 +322,28 @@ fn memory(choices: &mut Choices) -> Value {
 
 fn odd_amount(choices: &mut Choices) -> Value {
     let given = [
-        "0", "0m", "Mi", "m", "-1", "", "1K", " 1", "1,5", "0x10", "1E999999", "1e40", "1e-40", "1e4294967296", "128m",
-        "1n", "9Ei", "10E", "99999999999999999999999999999999999999999999", "many", "1.2.3", "-0",
+        "0",
+        "0m",
+        "Mi",
+        "m",
+        "-1",
+        "",
+        "1K",
+        " 1",
+        "1,5",
+        "0x10",
+        "1E999999",
+        "1e40",
+        "1e-40",
+        "1e4294967296",
+        "128m",
+        "1n",
+        "9Ei",
+        "10E",
+        "99999999999999999999999999999999999999999999",
+        "many",
+        "1.2.3",
+        "-0",
     ];
     if choices.chance(10) { json!(0) } else { json!(choices.pick(&given)) }
 }
@@ -334,12 +367,15 @@ fn volume(choices: &mut Choices) -> Value {
     object(|volume| {
         volume.insert("name".to_owned(), json!(choices.pick(&["scratch", "cache", "model"])));
         if choices.chance(50) {
-            volume.insert("emptyDir".to_owned(), object(|directory| {
-                maybe(directory, "medium", choices, |choices| json!(choices.pick(&["Memory", ""])));
-                maybe(directory, "sizeLimit", choices, |choices| {
-                    if choices.chance(20) { odd_amount(choices) } else { memory(choices) }
-                });
-            }));
+            volume.insert(
+                "emptyDir".to_owned(),
+                object(|directory| {
+                    maybe(directory, "medium", choices, |choices| json!(choices.pick(&["Memory", ""])));
+                    maybe(directory, "sizeLimit", choices, |choices| {
+                        if choices.chance(20) { odd_amount(choices) } else { memory(choices) }
+                    });
+                }),
+            );
         } else {
             maybe(volume, "image", choices, |choices| json!({"reference": choices.pick(&IMAGES)}));
         }
@@ -351,7 +387,10 @@ const ANNOTATIONS: [(&str, &[&str]); 13] = [
     ("podfit.dev/runtimes", &["go", "rust", "app=rust,worker=go", "go,s3cr3t", "nobody=go", "app=", "=go"]),
     ("podfit.dev/opt-in", &["NODE_OPTIONS", "app=MALLOC_ARENA_MAX", SECRET]),
     ("podfit.dev/skip", &["GOMEMLIMIT", "all", "app=GOMAXPROCS,probes", "pod-identity", "runtime-sizing", SECRET]),
-    ("podfit.dev/probes", &["http", "none", "app=https:8080", "tcp:web", "grpc:9", "http:s3cr3t", "app=tcp:70000", "http:"]),
+    (
+        "podfit.dev/probes",
+        &["http", "none", "app=https:8080", "tcp:web", "grpc:9", "http:s3cr3t", "app=tcp:70000", "http:"],
+    ),
     ("podfit.dev/processes", &["4", "\"2\"", "app=3", "0", "s3cr3t", "99999999999999999999"]),
     ("instrumentation.opentelemetry.io/inject-go", &["true", "false"]),
     ("instrumentation.opentelemetry.io/inject-java", &["true"]),
@@ -396,7 +435,15 @@ fn annotations(spec: &Value, choices: &mut Choices) -> Value {
 /// Records of the variables that are there, some right and some forged, or garbage.
 fn injected(spec: &Value, choices: &mut Choices) -> String {
     if choices.chance(15) {
-        return (*choices.pick(&["", "{}", "null", SECRET, r#"{"app": 1}"#, r#"{"app":{"GOMAXPROCS":{"value":"4"}}}"#])).to_owned();
+        return (*choices.pick(&[
+            "",
+            "{}",
+            "null",
+            SECRET,
+            r#"{"app": 1}"#,
+            r#"{"app":{"GOMAXPROCS":{"value":"4"}}}"#,
+        ]))
+        .to_owned();
     }
     let mut records = Members::new();
     let lists = ["initContainers", "containers"].into_iter().filter_map(|key| spec[key].as_array());
@@ -407,7 +454,8 @@ fn injected(spec: &Value, choices: &mut Choices) -> String {
                 continue;
             }
             let right = variable["value"].as_str().filter(|_| choices.chance(80));
-            let value = right.map_or_else(|| choices.pick(&[json!(null), json!("7"), json!(SECRET)]).clone(), Value::from);
+            let value =
+                right.map_or_else(|| choices.pick(&[json!(null), json!("7"), json!(SECRET)]).clone(), Value::from);
             let name = variable["name"].as_str().unwrap_or_default().to_owned();
             record.insert(name, json!({"value": value, "source": "limits.cpu=1", "policy": "default"}));
         }

@@ -30,6 +30,7 @@ pub fn compile(texts: &[String]) -> PolicySet {
 }
 
 type Members = Map<String, Value>;
+type Make = fn(&mut Choices) -> Value;
 
 fn document(name: &str, choices: &mut Choices) -> Value {
     json!({
@@ -65,7 +66,7 @@ fn spec(choices: &mut Choices) -> Value {
             let none = json!({"podSelector": {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["batch"]}]}});
             spec.insert("match".to_owned(), choices.pick(&[json!({"namespaces": ["def*"]}), none]).clone());
         }
-        let rules: [(&str, fn(&mut Choices) -> Value); 5] = [
+        let rules: [(&str, Make); 5] = [
             ("resourceLimits", resource_limits),
             ("imageTag", image_tag),
             ("podIdentity", pod_identity),
@@ -126,7 +127,12 @@ fn pod_identity(choices: &mut Choices) -> Value {
     object(|rule| {
         injecting_mode(rule, choices);
         let odd = json!({"HEAP": "metadata.labels['app']", "GOMAXPROCS": "status.podIP", "PODFIT_MEMORY_LIMIT_MI": "spec.nodeName"});
-        set(rule, "variables", choices, &[json!({"NODE_NAME": "spec.nodeName", "POD_NAME": "metadata.uid"}), json!({}), odd]);
+        set(
+            rule,
+            "variables",
+            choices,
+            &[json!({"NODE_NAME": "spec.nodeName", "POD_NAME": "metadata.uid"}), json!({}), odd],
+        );
         set(rule, "envFrom", choices, &["Skip", "Inject"].map(Value::from));
     })
 }
@@ -181,7 +187,8 @@ fn exemption(choices: &mut Choices) -> Value {
             rules.push("image-tag");
         }
         exemption.insert("rules".to_owned(), json!(rules));
-        let matches = [json!({"containers": ["app"]}), json!({"images": ["vendor.example/*"]}), json!({"namespaces": ["*"]})];
+        let matches =
+            [json!({"containers": ["app"]}), json!({"images": ["vendor.example/*"]}), json!({"namespaces": ["*"]})];
         exemption.insert("match".to_owned(), choices.pick(&matches).clone());
     })
 }

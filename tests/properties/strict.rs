@@ -92,5 +92,9 @@ fn parent<'t>(tree: &'t mut Value, path: &[String]) -> Result<&'t mut Value, Str
 
 fn unescaped(token: &str) -> Result<String, String> {
     let plain = token.replace("~1", "/").replace("~0", "~");
-    if plain.replace('~', "~0").replace('/', "~1") == token { Ok(plain) } else { Err(format!("{token} is not escaped")) }
+    if plain.replace('~', "~0").replace('/', "~1") == token {
+        Ok(plain)
+    } else {
+        Err(format!("{token} is not escaped"))
+    }
 }

@@ -31,7 +31,7 @@ pub fn config() -> ProptestConfig {
     let given = ProptestConfig::default();
     let or = |name: &str, given, ours| if std::env::var_os(name).is_some() { given } else { ours };
     ProptestConfig {
-        cases: or("PROPTEST_CASES", given.cases, 400),
+        cases: or("PROPTEST_CASES", given.cases, 200),
         rng_seed: if given.rng_seed == RngSeed::Random { RngSeed::Fixed(2_026) } else { given.rng_seed },
         failure_persistence: None,
         max_shrink_iters: 20_000,
