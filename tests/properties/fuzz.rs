@@ -32,7 +32,7 @@ fn any_body_gets_an_answer() {
     let policies = all_policies();
     let mut seeds = corpus("bodies");
     seeds.extend(generated(60, body));
-    fuzz("body", 6, &seeds, |body| {
+    fuzz("body", 5, &seeds, |body| {
         for policies in &policies {
             for phase in [Phase::Mutate, Phase::Validate] {
                 check_answer(phase, body, policies);

@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use crate::{
     fitting::{Amount, Fitting, Standing},
     policy::{Basis, CpuFrom, EnvFrom, PlatformVariable, Rounding, RuntimeSizing},
+    rules::Rule,
     runtimes::MEMORY_HELPER,
     verdict::{OriginBasis, SkipReason, Source},
 };
@@ -193,12 +194,20 @@ fn is_live_memory(limit: &Amount<'_>, reserved: Option<u64>, settings: &RuntimeS
 /// that does not resolve would stop the process at start.
 fn helper_resolves(name: &str, settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
     match (fitting.standing(MEMORY_HELPER), fitting.standing(name)) {
-        (Standing::Free, _) => settings.env_from == EnvFrom::Inject || fitting.env_from_for(MEMORY_HELPER).is_none(),
+        (Standing::Free, _) => may_add_helper(settings, fitting),
         (Standing::OursLive, Standing::Ours { index, .. }) => {
             fitting.env().take_while(|(other, _)| *other < index).any(|(_, env)| env.name.as_str() == MEMORY_HELPER)
         }
         _ => false,
     }
+}
+
+/// The helper obeys skip lists and envFrom like any variable of ours.
+fn may_add_helper(settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
+    let may_be_supplied = settings.env_from == EnvFrom::Skip && fitting.env_from_for(MEMORY_HELPER).is_some();
+    let is_unwanted = settings.skip.iter().any(|name| name == MEMORY_HELPER)
+        || fitting.pod.wishes.skips(fitting.at.name(), Rule::RuntimeSizing, MEMORY_HELPER);
+    !may_be_supplied && !is_unwanted
 }
 
 /// The sizes of the memory-backed emptyDirs that the container mounts, in bytes; none where it mounts none. Their pages are
