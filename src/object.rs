@@ -4,7 +4,12 @@
 //! Absent, `null` and empty are the same, except where said. A repeated key that is read here is a decode error (serde's
 //! derive says so), since the API server and we could otherwise read two different Pods.
 
-use std::{borrow::Cow, cell::Cell, fmt, marker::PhantomData};
+use std::{
+    borrow::{Borrow, Cow},
+    cell::Cell,
+    fmt,
+    marker::PhantomData,
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -43,6 +48,13 @@ pub struct Text<'a>(pub Cow<'a, str>);
 
 impl Text<'_> {
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So that maps with such keys are asked by plain text.
+impl Borrow<str> for Text<'_> {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Answer, Decision, Phase, Record, head::Head};
 use crate::{
-    patch::push_text,
+    json::push_text,
     pointer,
     policy::Mode,
     rules::Rule,
