@@ -57,10 +57,8 @@ fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static 
         return known.map(|runtime| (runtime, Signal::Annotation)).collect();
     }
     let detected = if settings.detect {
-        {
-            let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
-            runtimes::detect(&fitting.at, fitting.pod.workload.pod_metadata(), &is_ours)
-        }
+        let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
+        runtimes::detect(&fitting.at, fitting.pod.workload.pod_metadata(), &is_ours)
     } else {
         Vec::new()
     };

@@ -1,6 +1,6 @@
 //! The arithmetic: from a container's limits to the values of its variables. Called by the rule `runtime-sizing`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     fitting::{Amount, Fitting, Standing},
@@ -213,14 +213,10 @@ fn may_add_helper(settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
 /// The sizes of the memory-backed emptyDirs that the container mounts, in bytes; none where it mounts none. Their pages are
 /// charged to the container that writes them.
 fn memory_backed_volumes(fitting: &Fitting<'_>) -> Option<u64> {
-    let mounted = |name: &str| fitting.at.container.volume_mounts.iter().any(|mount| mount.name.as_str() == name);
-    let volumes = fitting.pod.workload.spec.volumes.iter().filter(|volume| mounted(volume.name.as_str()));
-    let in_memory = volumes.filter_map(|volume| {
-        let directory = volume.empty_dir.as_ref()?;
-        let is_memory = directory.medium.as_ref().is_some_and(|medium| medium.as_str() == "Memory");
-        is_memory.then(|| directory.size_limit.as_ref().and_then(|size| size.positive()).map_or(0, |size| size.units()))
-    });
-    in_memory.fold(None, |sum, size| Some(sum.unwrap_or(0_u64).saturating_add(size)))
+    let mounts = fitting.at.container.volume_mounts.iter().map(|mount| mount.name.as_str());
+    // A map, so that a volume mounted at two places counts once.
+    let mounted: BTreeMap<_, _> = mounts.filter_map(|name| fitting.pod.memory_volumes.get_key_value(name)).collect();
+    (!mounted.is_empty()).then(|| mounted.into_values().fold(0, |sum: u64, size| sum.saturating_add(*size)))
 }
 
 fn text_of<'a>(origin: &OriginBasis<'a>) -> &'a str {
