@@ -136,7 +136,7 @@ pub struct Settings<'s> {
 
 /// Answers one review.
 pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
-    let head = match std::str::from_utf8(body).map_err(|error| error.to_string()).and_then(Head::read) {
+    let mut head = match std::str::from_utf8(body).map_err(|error| error.to_string()).and_then(Head::read) {
         Ok(head) => head,
         Err(why) => return invalid(phase, &why),
     };
@@ -147,9 +147,15 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
     }
     let objects = match head.objects(scope.kind) {
         Ok(objects) => objects,
-        Err(error) => return failure(phase, &head, &format!("the {} does not decode: {error}", scope.kind.as_str())),
+        Err(error) => {
+            let why = format!("the {} does not decode: {}", scope.kind.as_str(), head::without_value(&error));
+            return failure(phase, &head, &why);
+        }
     };
-    let Some(object) = &objects.object else { return Response::allowed(phase, &head, Decision::Ignored) };
+    // Once more, since a subResource may stand behind the object.
+    let (Some(scope), Some(object)) = (Scope::of(phase, &head), &objects.object) else {
+        return Response::allowed(phase, &head, Decision::Ignored);
+    };
     if let Some(decision) = spared(&head, object) {
         return Response::allowed(phase, &head, decision);
     }

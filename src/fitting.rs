@@ -1,7 +1,7 @@
 //! A container as rules see it: its limits as earlier rules have repaired them, its environment, what the Pod asks. `review`
 //! makes it; rules and the runtime catalogue read it, and rules report through `Report`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     injected::Injected,
@@ -25,6 +25,9 @@ pub struct Pod<'a> {
     /// Regular containers and sidecars: with exactly one, a limit of the Pod is that container's own.
     long_running: usize,
     pub regular: usize,
+    /// The sizes of memory-backed emptyDirs in bytes, by name; 0 where none is given. Looked up once per mount, since an
+    /// object may have many of both.
+    pub memory_volumes: BTreeMap<&'a str, u64>,
     containers: usize,
 }
 
@@ -37,6 +40,7 @@ impl<'a> Pod<'a> {
             injected: Injected::read(workload),
             long_running: count(ContainerKind::is_long_running),
             regular: count(|kind| kind == ContainerKind::Regular),
+            memory_volumes: memory_volumes(workload),
             containers: workload.container_count(),
         }
     }
@@ -44,6 +48,21 @@ impl<'a> Pod<'a> {
     pub fn is_small_enough(&self) -> bool {
         self.containers <= MAX_INJECTED_CONTAINERS
     }
+}
+
+fn memory_volumes<'a>(workload: &'a Workload<'_>) -> BTreeMap<&'a str, u64> {
+    let mut sizes: BTreeMap<&str, u64> = BTreeMap::new();
+    for volume in workload.spec.volumes.iter() {
+        let directory = volume.empty_dir.as_ref();
+        let Some(directory) = directory.filter(|it| it.medium.as_ref().is_some_and(|it| it.as_str() == "Memory"))
+        else {
+            continue;
+        };
+        let size = directory.size_limit.as_ref().and_then(Given::positive).map_or(0, Quantity::units);
+        let sum = sizes.entry(volume.name.as_str()).or_default();
+        *sum = sum.saturating_add(size);
+    }
+    sizes
 }
 
 /// A container as the rules before have repaired it.

@@ -1,33 +1,48 @@
 //! The annotation `podfit.dev/injected`: what podfit put into each container, with policy and source. It is how a second
 //! call knows our own literals, and how people see where a value comes from. Owned by podfit, rewritten whole.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::{
-    object::{Container, Env},
+    json::{JsonText, push_text},
+    object::{Container, Env, Text},
     runtimes::{Basis, MEMORY_HELPER},
-    verdict::{Change, Edit, Source},
+    verdict::{Change, Edit, OriginBasis, Source},
     workload::Workload,
 };
 
 pub const INJECTED: &str = "podfit.dev/injected";
 
 /// By container, then by variable or probe.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
-pub struct Injected<'a>(#[serde(borrow)] BTreeMap<Cow<'a, str>, BTreeMap<Cow<'a, str>, Record<'a>>>);
+pub struct Injected<'a>(#[serde(borrow)] BTreeMap<Text<'a>, BTreeMap<Text<'a>, Record<'a>>>);
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Record<'a> {
     /// Of a literal only.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    value: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    value: Option<Text<'a>>,
     #[serde(borrow)]
-    source: Cow<'a, str>,
+    source: Text<'a>,
     #[serde(borrow)]
-    policy: Cow<'a, str>,
+    policy: Text<'a>,
+}
+
+/// A record to be written.
+struct Line<'e> {
+    container: &'e str,
+    subject: &'e str,
+    value: Option<&'e str>,
+    source: LineSource<'e>,
+    policy: &'e str,
+}
+
+enum LineSource<'e> {
+    Recorded(&'e str),
+    Of(&'e OriginBasis<'e>),
 }
 
 impl<'a> Injected<'a> {
@@ -40,7 +55,7 @@ impl<'a> Injected<'a> {
     /// Whether a variable is a literal of ours: recorded for that container with exactly its present value.
     pub fn is_our_literal(&self, container: &str, variable: &Env<'_>) -> bool {
         let record = self.record(container, variable.name.as_str());
-        let recorded = record.and_then(|record| record.value.as_deref());
+        let recorded = record.and_then(|record| record.value.as_ref()).map(|value| value.as_str());
         recorded.is_some() && !variable.value_from.0 && recorded == variable.value.as_ref().map(|value| value.as_str())
     }
 
@@ -52,41 +67,100 @@ impl<'a> Injected<'a> {
     pub fn computed_from(&self, container: &str, basis: Basis) -> impl Iterator<Item = (&str, bool)> {
         let sources = [format!("limits.{}=", basis.resource()), format!("spec.resources.limits.{}=", basis.resource())];
         let records = self.0.get(container).into_iter().flatten();
-        let of_limit =
-            records.filter(move |(_, record)| sources.iter().any(|source| record.source.starts_with(source)));
+        let of_limit = records.filter(move |(_, record)| {
+            sources.iter().any(|source| record.source.as_str().starts_with(source.as_str()))
+        });
         // The live ceiling is a literal that refers to its live helper.
         of_limit.map(|(name, record)| {
-            (name.as_ref(), record.value.as_ref().is_none_or(|value| value.contains(MEMORY_HELPER)))
+            (name.as_str(), record.value.as_ref().is_none_or(|value| value.as_str().contains(MEMORY_HELPER)))
         })
     }
 
     /// The annotation's text after the edits, with what stands of the earlier record.
     pub fn rewritten<'e>(&'e self, workload: &'e Workload<'_>, edits: impl Iterator<Item = &'e Edit<'e>>) -> String {
-        let mut next = Injected(BTreeMap::new());
-        for at in workload.containers() {
-            if let Some(records) = self.0.get(at.name()) {
-                let standing = records.iter().filter(|(subject, _)| still_there(at.container, subject));
-                let records = standing.map(|(subject, record)| (subject.clone(), record.clone())).collect();
-                next.0.insert(Cow::Borrowed(at.name()), records);
+        let mut lines = self.standing(workload);
+        lines.extend(edits.map(|edit| Line::of(edit, workload)));
+        lines.sort_by_key(|line| (line.container, line.subject));
+        // Of two records of one subject the last is the edit's.
+        lines.dedup_by(|next, kept| {
+            let is_same = (next.container, next.subject) == (kept.container, kept.subject);
+            if is_same {
+                std::mem::swap(next, kept);
+            }
+            is_same
+        });
+        let mut json = String::with_capacity(2 + lines.len() * 96);
+        json.push('{');
+        for (index, lines) in lines.chunk_by(|one, next| one.container == next.container).enumerate() {
+            json.push_str(if index > 0 { "}," } else { "" });
+            push_text(&mut json, lines[0].container);
+            json.push_str(":{");
+            for (index, line) in lines.iter().enumerate() {
+                json.push_str(if index > 0 { "," } else { "" });
+                line.push(&mut json);
             }
         }
-        for edit in edits {
-            let container = workload.container_at(edit.place).map_or("", |container| container.name.as_str());
-            let (subject, value) = subject_and_value(&edit.change);
-            let record = Record {
-                value,
-                source: edit.origin.basis.to_string().into(),
-                policy: Cow::Borrowed(edit.origin.policy),
-            };
-            next.0.entry(Cow::Borrowed(container)).or_default().insert(subject, record);
+        json.push_str("}}");
+        json
+    }
+
+    fn standing<'e>(&'e self, workload: &'e Workload<'_>) -> Vec<Line<'e>> {
+        let mut lines = Vec::new();
+        for at in workload.containers().filter(|_| !self.0.is_empty()) {
+            let records = self.0.get(at.name()).into_iter().flatten();
+            let standing = records.filter(|(subject, _)| still_there(at.container, subject.as_str()));
+            lines.extend(standing.map(|(subject, record)| Line {
+                container: at.name(),
+                subject: subject.as_str(),
+                value: record.value.as_ref().map(|value| value.as_str()),
+                source: LineSource::Recorded(record.source.as_str()),
+                policy: record.policy.as_str(),
+            }));
         }
-        next.0.retain(|_, records| !records.is_empty());
-        // A map of texts always serialises.
-        serde_json::to_string(&next).unwrap_or_default()
+        lines
     }
 
     fn record(&self, container: &str, subject: &str) -> Option<&Record<'a>> {
         self.0.get(container)?.get(subject)
+    }
+}
+
+impl<'e> Line<'e> {
+    fn of(edit: &'e Edit<'e>, workload: &'e Workload<'_>) -> Self {
+        let (subject, value) = match &edit.change {
+            Change::Variable { name, source: Source::Literal(value), .. } => (name.as_ref(), Some(value.as_str())),
+            Change::Variable { name, .. } => (name.as_ref(), None),
+            Change::Probe { kind, .. } => (kind.field(), None),
+            Change::Limit { basis: Basis::Cpu, default, .. } => ("limits.cpu", Some(default.limit_text.as_str())),
+            Change::Limit { basis: Basis::Memory, default, .. } => ("limits.memory", Some(default.limit_text.as_str())),
+            Change::RestartOnResize { basis: Basis::Cpu } => ("resizePolicy.cpu", None),
+            Change::RestartOnResize { basis: Basis::Memory } => ("resizePolicy.memory", None),
+        };
+        Self {
+            container: workload.container_at(edit.place).map_or("", |container| container.name.as_str()),
+            subject,
+            value,
+            source: LineSource::Of(&edit.origin.basis),
+            policy: edit.origin.policy,
+        }
+    }
+
+    fn push(&self, json: &mut String) {
+        push_text(json, self.subject);
+        json.push_str(":{");
+        if let Some(value) = self.value {
+            json.push_str(r#""value":"#);
+            push_text(json, value);
+            json.push(',');
+        }
+        json.push_str(r#""source":"#);
+        match &self.source {
+            LineSource::Recorded(text) => push_text(json, text),
+            LineSource::Of(basis) => JsonText::push(json, basis),
+        }
+        json.push_str(r#","policy":"#);
+        push_text(json, self.policy);
+        json.push('}');
     }
 }
 
@@ -97,19 +171,5 @@ fn still_there(container: &Container<'_>, subject: &str) -> bool {
         "startupProbe" => container.startup_probe.0,
         "limits.cpu" | "limits.memory" | "resizePolicy.cpu" | "resizePolicy.memory" => true,
         name => container.env.iter().flat_map(|env| env.iter()).any(|variable| variable.name.as_str() == name),
-    }
-}
-
-fn subject_and_value<'e>(change: &'e Change<'_>) -> (Cow<'e, str>, Option<Cow<'e, str>>) {
-    match change {
-        Change::Variable { name, source: Source::Literal(value), .. } => {
-            (Cow::Borrowed(name), Some(Cow::Borrowed(value.as_str())))
-        }
-        Change::Variable { name, .. } => (Cow::Borrowed(name), None),
-        Change::Probe { kind, .. } => (Cow::Borrowed(kind.field()), None),
-        Change::Limit { basis, default, .. } => {
-            (format!("limits.{}", basis.resource()).into(), Some(Cow::Borrowed(default.limit_text.as_str())))
-        }
-        Change::RestartOnResize { basis } => (format!("resizePolicy.{}", basis.resource()).into(), None),
     }
 }

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod fitting;
 pub mod image;
 pub mod injected;
+pub mod json;
 pub mod manifest;
 pub mod node;
 pub mod object;

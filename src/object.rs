@@ -4,7 +4,12 @@
 //! Absent, `null` and empty are the same, except where said. A repeated key that is read here is a decode error (serde's
 //! derive says so), since the API server and we could otherwise read two different Pods.
 
-use std::{borrow::Cow, cell::Cell, fmt, marker::PhantomData};
+use std::{
+    borrow::{Borrow, Cow},
+    cell::Cell,
+    fmt,
+    marker::PhantomData,
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -17,6 +22,9 @@ use crate::quantity::Quantity;
 pub const MAX_LIST_ELEMENTS: usize = 100_000;
 /// Containers of one list.
 pub const MAX_CONTAINERS: usize = 10_000;
+
+/// Characters of a key in an error; a label's or annotation's has no more than a prefix of 253 and a name of 63.
+const LONGEST_SHOWN_KEY: usize = 317;
 
 thread_local! {
     /// What is left of `MAX_LIST_ELEMENTS` in the decoding under way; a serde visitor has no other way to share a count.
@@ -40,6 +48,13 @@ pub struct Text<'a>(pub Cow<'a, str>);
 
 impl Text<'_> {
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So that maps with such keys are asked by plain text.
+impl Borrow<str> for Text<'_> {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -173,6 +188,12 @@ impl Pairs<'_> {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
     }
+    /// Those whose key begins so, without a look at the others.
+    pub fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
+        let first = self.0.partition_point(|(key, _)| key.as_ref() < prefix);
+        let pairs = self.0[first..].iter().map(|(key, value)| (key.as_ref(), value.as_ref()));
+        pairs.take_while(move |(key, _)| key.starts_with(prefix))
+    }
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -207,7 +228,8 @@ impl<'de> Visitor<'de> for PairsVisitor {
         }
         pairs.sort_unstable();
         if let Some(pair) = pairs.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            return Err(A::Error::custom(format_args!("key {:?} stands twice", pair[0].0)));
+            let key: String = pair[0].0.chars().take(LONGEST_SHOWN_KEY).collect();
+            return Err(A::Error::custom(format_args!("key {key:?} stands twice")));
         }
         Ok(Pairs(pairs))
     }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use crate::{
     fitting::Pod,
     injected::INJECTED,
+    json::push_text,
     object::{Amounts, Container},
     pointer,
     policy::{Basis, ProbeKind},
@@ -81,25 +82,6 @@ pub fn to_json(operations: &[Operation]) -> String {
     json
 }
 
-/// Appends a JSON string.
-pub fn push_text(json: &mut String, text: &str) {
-    json.push('"');
-    let mut from = 0;
-    for (index, byte) in text.bytes().enumerate().filter(|(_, byte)| *byte < 0x20 || matches!(byte, b'"' | b'\\')) {
-        json.push_str(&text[from..index]);
-        from = index + 1;
-        if byte < 0x20 {
-            // Writing to a String cannot fail.
-            let _ = write!(json, "\\u{byte:04x}");
-        } else {
-            json.push('\\');
-            json.push(char::from(byte));
-        }
-    }
-    json.push_str(&text[from..]);
-    json.push('"');
-}
-
 /// Writes the operations of one container.
 struct Writer<'w, 'a> {
     base: String,
@@ -162,23 +144,26 @@ impl Writer<'_, '_> {
 
     /// Our own stale literals in place, then the new ones in front, so that the user's `$(POD_NAME)` resolves.
     fn variables(&mut self) {
-        let mut new = Vec::new();
+        let has_list = self.container.env.is_some();
+        let mut list = String::with_capacity(if has_list { 0 } else { 96 * self.edits.len() });
+        let mut added = 0;
         for edit in self.edits {
-            let Change::Variable { name, source, replaces } = &edit.change else { continue };
-            let value = variable(name, source);
-            match replaces {
-                Some(index) => self.push(OperationKind::Replace, &format!("/env/{index}"), value),
-                None => new.push(value),
+            let Change::Variable { name, source, replaces: Some(index) } = &edit.change else { continue };
+            self.push(OperationKind::Replace, &format!("/env/{index}"), variable(name, source));
+        }
+        for edit in self.edits {
+            let Change::Variable { name, source, replaces: None } = &edit.change else { continue };
+            if has_list {
+                self.add(&format!("/env/{added}"), variable(name, source));
+            } else {
+                list.push(if added > 0 { ',' } else { '[' });
+                push_variable(&mut list, name, source);
             }
+            added += 1;
         }
-        if new.is_empty() {
-            return;
-        }
-        if self.container.env.is_none() {
-            return self.add("/env", format!("[{}]", new.join(",")));
-        }
-        for (index, value) in new.into_iter().enumerate() {
-            self.add(&format!("/env/{index}"), value);
+        if !list.is_empty() {
+            list.push(']');
+            self.add("/env", list);
         }
     }
 
@@ -227,17 +212,22 @@ fn json_text(text: &str) -> String {
 
 fn variable(name: &str, source: &Source<'_>) -> String {
     let mut json = String::with_capacity(128);
+    push_variable(&mut json, name, source);
+    json
+}
+
+fn push_variable(json: &mut String, name: &str, source: &Source<'_>) {
     json.push_str(r#"{"name":"#);
-    push_text(&mut json, name);
+    push_text(json, name);
     match source {
         Source::Literal(value) => {
             json.push_str(r#","value":"#);
-            push_text(&mut json, value);
+            push_text(json, value);
             json.push('}');
         }
         Source::FieldPath(path) => {
             json.push_str(r#","valueFrom":{"fieldRef":{"fieldPath":"#);
-            push_text(&mut json, path);
+            push_text(json, path);
             json.push_str("}}}");
         }
         Source::Limit { basis, divisor } => {
@@ -249,7 +239,6 @@ fn variable(name: &str, source: &Source<'_>) -> String {
             );
         }
     }
-    json
 }
 
 fn probe(kind: ProbeKind, check: &Check<'_>) -> String {

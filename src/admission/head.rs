@@ -35,6 +35,8 @@ pub struct Head<'a> {
 pub struct Objects<'a> {
     pub object: Option<Workload<'a>>,
     pub old_object: Option<&'a RawValue>,
+    sub_resource: Cow<'a, str>,
+    name: Cow<'a, str>,
 }
 
 impl<'a> Head<'a> {
@@ -46,17 +48,19 @@ impl<'a> Head<'a> {
         let mut deserializer = serde_json::Deserializer::from_str(body);
         let read = (&mut deserializer).deserialize_map(&mut found);
         match read.and_then(|()| deserializer.end()) {
-            Err(error) if !found.is_complete() => Err(error.to_string()),
+            Err(error) if !found.stopped => Err(without_value(&error)),
             _ => found.checked(),
         }
     }
 
-    /// Decodes the object as a kind, in one pass over the body.
-    pub fn objects(&self, kind: Kind) -> Result<Objects<'a>, serde_json::Error> {
+    /// Decodes the object as a kind, in one pass over the body, and takes what stands behind it.
+    pub fn objects(&mut self, kind: Kind) -> Result<Objects<'a>, serde_json::Error> {
         object::start_counting();
         let mut deserializer = serde_json::Deserializer::from_str(self.body);
         let objects = (&mut deserializer).deserialize_map(Envelope(kind))?;
         deserializer.end()?;
+        self.sub_resource.clone_from(&objects.sub_resource);
+        self.name.clone_from(&objects.name);
         Ok(objects)
     }
 
@@ -70,25 +74,44 @@ impl<'a> Head<'a> {
     }
 }
 
+/// What is wrong, without the value that is: it may be a secret of the user's.
+pub fn without_value(error: &serde_json::Error) -> String {
+    const LONGEST: usize = 200;
+    let text = error.to_string();
+    let told = match (text.split_once(": "), text.rfind(", expected ")) {
+        (Some((what @ ("invalid type" | "invalid value"), _)), Some(at)) => format!("{what}{}", &text[at..]),
+        _ => text,
+    };
+    told.chars().take(LONGEST).collect()
+}
+
 #[derive(Debug, Default)]
 struct Found<'a> {
     head: Head<'a>,
     api_version: Option<Cow<'a, str>>,
     kind: Option<Cow<'a, str>>,
     has_request: bool,
-    /// Of a request: every key that `Head` needs has been seen, as one bit each.
-    seen: u8,
+    /// Of a request: the keys that have been read, as one bit each.
+    seen: u16,
+    /// At the object, with all that there is to know.
+    stopped: bool,
 }
 
-const UID: u8 = 1;
-const KIND: u8 = 2;
-const OPERATION: u8 = 4;
-const USER: u8 = 8;
+const UID: u16 = 1;
+const KIND: u16 = 2;
+const OPERATION: u16 = 4;
+const USER: u16 = 8;
+const SUB_RESOURCE: u16 = 16;
+const NAME: u16 = 32;
+const NAMESPACE: u16 = 64;
+
+/// What an early answer needs. `subResource` and `name` may be absent, so they may still come; `Head::objects` reads on.
+const ENOUGH: u16 = UID | KIND | OPERATION | USER | NAMESPACE;
 
 impl<'a> Found<'a> {
-    /// Enough for an answer. `subResource`, `name` and `namespace` may be absent, and stand before `userInfo`.
-    fn is_complete(&self) -> bool {
-        self.api_version.is_some() && self.kind.is_some() && self.seen == UID | KIND | OPERATION | USER
+    /// The version stands behind the request in some writings.
+    fn may_stop(&self) -> bool {
+        self.seen & ENOUGH == ENOUGH && self.api_version.is_some() && self.kind.is_some()
     }
 
     fn checked(self) -> Result<Head<'a>, String> {
@@ -155,6 +178,7 @@ impl<'de> Visitor<'de> for Request<'_, 'de> {
         let Self(found) = self;
         found.has_request = true;
         while let Some(Text(key)) = map.next_key()? {
+            let may_stop = found.may_stop();
             let head = &mut found.head;
             match key.as_ref() {
                 "uid" => head.uid = text(&mut found.seen, UID, &mut map)?,
@@ -162,13 +186,16 @@ impl<'de> Visitor<'de> for Request<'_, 'de> {
                     let GroupKind { group, kind } = value(&mut found.seen, KIND, &mut map)?;
                     (head.group, head.kind) = (group.0, kind.0);
                 }
-                "subResource" => head.sub_resource = map.next_value::<Text<'de>>()?.0,
-                "name" => head.name = map.next_value::<Text<'de>>()?.0,
-                "namespace" => head.namespace = map.next_value::<Text<'de>>()?.0,
+                "subResource" => head.sub_resource = text(&mut found.seen, SUB_RESOURCE, &mut map)?,
+                "name" => head.name = text(&mut found.seen, NAME, &mut map)?,
+                "namespace" => head.namespace = text(&mut found.seen, NAMESPACE, &mut map)?,
                 "operation" => head.operation = text(&mut found.seen, OPERATION, &mut map)?.as_ref().into(),
                 "userInfo" => head.user = value(&mut found.seen, USER, &mut map)?,
                 // The error ends the reading here; what has been found stands.
-                "object" | "oldObject" if found.is_complete() => return Err(A::Error::custom("head read")),
+                "object" | "oldObject" if may_stop => {
+                    found.stopped = true;
+                    return Err(A::Error::custom("head read"));
+                }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -176,11 +203,11 @@ impl<'de> Visitor<'de> for Request<'_, 'de> {
     }
 }
 
-fn text<'de, A: MapAccess<'de>>(seen: &mut u8, bit: u8, map: &mut A) -> Result<Cow<'de, str>, A::Error> {
+fn text<'de, A: MapAccess<'de>>(seen: &mut u16, bit: u16, map: &mut A) -> Result<Cow<'de, str>, A::Error> {
     Ok(value::<Text<'de>, A>(seen, bit, map)?.0)
 }
 
-fn value<'de, T: Deserialize<'de>, A: MapAccess<'de>>(seen: &mut u8, bit: u8, map: &mut A) -> Result<T, A::Error> {
+fn value<'de, T: Deserialize<'de>, A: MapAccess<'de>>(seen: &mut u16, bit: u16, map: &mut A) -> Result<T, A::Error> {
     if *seen & bit != 0 {
         return Err(A::Error::custom("a key of the request stands twice"));
     }
@@ -259,14 +286,31 @@ impl<'de> Visitor<'de> for ObjectsSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Objects<'de>, A::Error> {
-        let (mut object, mut old_object) = (None, None);
+        let (mut object, mut old_object, mut seen) = (None, None, 0);
+        let (mut sub_resource, mut name) = (Cow::default(), Cow::default());
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
                 "object" => once(&mut object, "object", map.next_value_seed(WorkloadSeed(self.0))?)?,
                 "oldObject" => once(&mut old_object, "oldObject", map.next_value::<Option<&'de RawValue>>()?)?,
-                _ => drop(map.next_value::<IgnoredAny>()?),
+                "subResource" => sub_resource = text(&mut seen, SUB_RESOURCE, &mut map)?,
+                "name" => name = text(&mut seen, NAME, &mut map)?,
+                key => skip(&mut seen, key, &mut map)?,
             }
         }
-        Ok(Objects { object: object.flatten(), old_object: old_object.flatten() })
+        let (object, old_object) = (object.flatten(), old_object.flatten());
+        Ok(Objects { object, old_object, sub_resource, name })
     }
+}
+
+/// Passes over a value; one that the head has read must not come again behind the object.
+fn skip<'de, A: MapAccess<'de>>(seen: &mut u16, key: &str, map: &mut A) -> Result<(), A::Error> {
+    let bit = match key {
+        "uid" => UID,
+        "kind" => KIND,
+        "operation" => OPERATION,
+        "userInfo" => USER,
+        "namespace" => NAMESPACE,
+        _ => return map.next_value::<IgnoredAny>().map(drop),
+    };
+    value::<IgnoredAny, A>(seen, bit, map).map(drop)
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Answer, Decision, Phase, Record, head::Head};
 use crate::{
-    patch::push_text,
+    json::push_text,
     pointer,
     policy::Mode,
     rules::Rule,
@@ -69,7 +69,7 @@ impl<'r> Response<'r> {
     fn record(self) -> Record {
         let message = match self.denial {
             Some(denial) => denial.message,
-            None => self.warnings.join("; "),
+            None => cut(&clean(&self.warnings.join("; ")), MAX_DENIAL_BYTES),
         };
         Record {
             phase: self.phase,
@@ -104,7 +104,7 @@ impl Denial {
     pub fn of(findings: &[&Finding<'_>], object: &Workload<'_>) -> Self {
         let cause = |finding: &&Finding<'_>| Cause {
             reason: cause_reason(finding.rule),
-            message: finding.message(),
+            message: cut(&finding.message(), MAX_DENIAL_BYTES),
             field: pointer::field_path(&finding.pointer(object)),
         };
         Self { message: message(findings), causes: findings.iter().take(MAX_CAUSES).map(cause).collect() }

@@ -33,7 +33,7 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     let first = report.verdict.findings.len();
     let mut seen: Vec<&str> = Vec::new();
     for (runtime, signal) in chosen(settings, fitting) {
-        for variable in runtime.variables {
+        for variable in runtime.variables.iter().filter(|variable| !is_platforms(variable.name, settings)) {
             let wanted = Wanted::of(runtime, variable, signal, settings, fitting);
             // Two runtimes may share a variable.
             if let Some(wanted) = wanted.filter(|wanted| !seen.contains(&wanted.name)) {
@@ -48,6 +48,11 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     if gets_resize_policy(settings, fitting) {
         restart_on_resize(first, fitting, &mut report);
     }
+}
+
+/// Whether the policy has a formula of its own for a name: two for one would take turns.
+fn is_platforms(name: &str, settings: &RuntimeSizing) -> bool {
+    settings.variables.iter().any(|variable| variable.name == name)
 }
 
 /// The runtimes of a container: the annotation's, else the policy's and the detected ones, in the catalogue's order. Those

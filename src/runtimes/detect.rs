@@ -77,13 +77,16 @@ impl fmt::Display for Signal<'_> {
 const OPEN_TELEMETRY: &str = "instrumentation.opentelemetry.io/";
 const OPEN_TELEMETRY_CONTAINERS: &str = "instrumentation.opentelemetry.io/container-names";
 const DATADOG: &str = "admission.datadoghq.com/";
+/// More than one for each container of the largest Pod that is injected into; what is more is not read.
+const MAX_INSTRUMENTATIONS: usize = 2_000;
 
 /// OpenTelemetry and Datadog: only where exactly one language is asked for, since "all of them" tells nothing.
 fn by_instrumentation<'a>(at: &ContainerAt<'_, '_>, metadata: &Metadata<'_>) -> Option<(&'static Runtime, Signal<'a>)> {
     let annotations = metadata.annotations.as_ref()?;
     // A language that no runtime of ours has counts too: it is one more.
     let mut found: Vec<(Option<&'static Runtime>, Signal<'a>)> = Vec::new();
-    for (key, value) in annotations.iter() {
+    let asked = annotations.with_prefix(OPEN_TELEMETRY).chain(annotations.with_prefix(DATADOG));
+    for (key, value) in asked.take(MAX_INSTRUMENTATIONS) {
         let language = key.strip_prefix(OPEN_TELEMETRY).and_then(|rest| rest.strip_prefix("inject-"));
         if let Some(language) = language.filter(|language| value != "false" && *language != "sdk") {
             if names_container(metadata, language, at) {

@@ -1,5 +1,7 @@
 //! The words in which cases expect things, made of what the core and the webhook give.
 
+use std::fmt;
+
 use json_patch::Patch as JsonPatch;
 use podfit::{
     injected::INJECTED,
@@ -34,6 +36,16 @@ pub fn exempted(exempted: &Exempted<'_>) -> String {
     format!("{} {}: {}", exempted.rule.id(), exempted.container, exempted.reason)
 }
 
+/// Operations that are shown one a line.
+#[derive(PartialEq)]
+struct Lines(Vec<Value>);
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|operation| write!(formatter, "\n    {operation}"))
+    }
+}
+
 pub fn operations(operations: &[Operation]) -> Vec<Value> {
     serde_json::from_str(&patch::to_json(operations)).unwrap()
 }
@@ -50,10 +62,11 @@ impl Differences {
     pub fn compare_patch(&mut self, case: &Case, what: &str, found: &[Value]) {
         match &case.expected.patch {
             Patch::Whole(expected) => {
-                self.compare(case, what, &found.iter().map(with_readable_record).collect::<Vec<_>>(), expected);
+                let found = Lines(found.iter().map(with_readable_record).collect());
+                self.compare(case, what, &found, &Lines(expected.clone()));
             }
             Patch::Container { env, probes } => {
-                self.compare_container(case, what, found, env.as_ref(), probes.as_ref())
+                self.compare_container(case, what, found, env.as_ref(), probes.as_ref());
             }
         }
     }
@@ -100,7 +113,7 @@ fn prefix(case: &Case) -> &'static str {
 /// `NAME=literal`, `NAME<-metadata.name`, `NAME<-limits.cpu/1`, `NAME<-?` for any other source.
 fn variables(container: &Value) -> Vec<String> {
     let env = container["env"].as_array().map(Vec::as_slice).unwrap_or_default();
-    env.iter().map(|variable| variable_of(variable)).collect()
+    env.iter().map(variable_of).collect()
 }
 
 fn variable_of(variable: &Value) -> String {

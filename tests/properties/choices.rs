@@ -22,8 +22,9 @@ impl Choices {
 
     /// From 0 to `count` - 1.
     pub fn below(&mut self, count: usize) -> usize {
-        let wide = usize::from(self.byte()) << 8 | if count > 64 { usize::from(self.byte()) } else { 0 };
-        wide * count >> 16
+        let coarse = usize::from(self.byte()) << 8;
+        let fine = if count > 64 { usize::from(self.byte()) } else { 0 };
+        ((coarse | fine) * count) >> 16
     }
 
     pub fn chance(&mut self, percent: usize) -> bool {

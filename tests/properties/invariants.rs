@@ -138,10 +138,11 @@ proptest! {
         let other = (*choices.pick(&["", "apps", "x"]), *choices.pick(&["Pod", "Binding", "Scale", "Deployment"]));
         let (group, kind) = *choices.pick(&[("", "Pod"), (group, kind), other]);
         let operation = *choices.pick(&["CREATE", "UPDATE", "DELETE", "CONNECT", "", "PATCH"]);
-        let mut asked = request(group, kind, operation, *choices.pick(&objects), *choices.pick(&objects));
-        // kube-apiserver writes the key in this place, and it is looked for no further than the object.
+        let (object, old): (&Value, &Value) = (choices.pick::<&Value>(&objects), choices.pick::<&Value>(&objects));
+        let mut asked = request(group, kind, operation, object, old);
+        let place = *choices.pick(&[2, 8, 10]);
         let sub_resource = json!(choices.pick(&["", "resize", "status", "ephemeralcontainers", "scale", "eviction"]));
-        asked.as_object_mut().unwrap().shift_insert(2, "subResource".to_owned(), sub_resource);
+        asked.as_object_mut().unwrap().shift_insert(place, "subResource".to_owned(), sub_resource);
         asked["userInfo"]["groups"] = json!(choices.pick(&[json!(["system:nodes"]), json!(null), json!([])]));
         asked["uid"] = json!(choices.pick(&["u", "\"\\\n\u{2028}", "日本"]));
         for phase in [Phase::Mutate, Phase::Validate] {
@@ -241,9 +242,10 @@ fn is_ours_to_write(path: &str) -> bool {
     let tokens: Vec<&str> = path.split('/').skip(1).collect();
     let ["spec", "containers" | "initContainers", index, field @ ..] = &tokens[..] else { return false };
     let is_field = match field {
-        ["env" | "resources" | "resizePolicy" | "readinessProbe" | "livenessProbe" | "startupProbe"] => true,
+        ["env" | "resources" | "resizePolicy" | "readinessProbe" | "livenessProbe" | "startupProbe"]
+        | ["resources", "limits" | "requests"]
+        | ["resources", "limits" | "requests", "cpu" | "memory"] => true,
         ["env" | "resizePolicy", index] => index.parse::<usize>().is_ok(),
-        ["resources", "limits" | "requests"] | ["resources", "limits" | "requests", "cpu" | "memory"] => true,
         _ => false,
     };
     is_field && index.parse::<usize>().is_ok()
@@ -394,6 +396,39 @@ fn positive(amount: &Value) -> Option<Quantity> {
         _ => return None,
     };
     Quantity::parse(&text).ok().filter(|quantity| quantity.is_positive())
+}
+
+#[test]
+fn what_does_not_decode_is_not_quoted() {
+    let policies = policies::compile(&[podfit::policy::DEFAULT_POLICY.to_owned()]);
+    let container = |field: Value| json!({"spec": {"containers": [field]}});
+    let objects = [
+        json!(SECRET),
+        json!({"spec": {"hostNetwork": SECRET}}),
+        json!({"metadata": {"annotations": SECRET}}),
+        json!({"metadata": {"annotations": {"key": [SECRET]}}}),
+        json!({"metadata": {"ownerReferences": [{"controller": format!("\"{SECRET}\\\", expected \"{SECRET}")}]}}),
+        container(json!(SECRET)),
+        container(json!({"env": SECRET})),
+        container(json!({"env": [SECRET]})),
+        container(json!({"ports": [{"containerPort": SECRET}]})),
+    ];
+    for object in objects {
+        for phase in [Phase::Mutate, Phase::Validate] {
+            let answer = answer(phase, &request("", "Pod", "CREATE", &object, &Value::Null), &policies);
+            assert_eq!(answer.record.decision, Decision::Failed, "{object}");
+            let body = String::from_utf8(answer.body).unwrap();
+            assert!(
+                !body.contains(SECRET) && !answer.record.message.contains(SECRET),
+                "{body} {}",
+                answer.record.message
+            );
+            assert!(answer.record.message.contains(" at line 1 column "), "{}", answer.record.message);
+        }
+    }
+    let body = format!(r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":"{SECRET}"}}"#);
+    let answer = super::world::answer_body(Phase::Mutate, body.as_bytes(), &policies);
+    assert_eq!((answer.status, answer.record.message.contains(SECRET)), (400, false), "{}", answer.record.message);
 }
 
 #[test]

@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bounds;
 mod choices;
+mod fuzz;
 mod invariants;
+mod mutation;
 mod pods;
 mod policies;
 mod strict;

@@ -73,7 +73,9 @@ fn finished(mut object: Value, choices: &mut Choices) -> Value {
 fn sprinkle(value: &mut Value, choices: &mut Choices) {
     match value {
         Value::Array(items) => {
-            items.iter_mut().for_each(|item| sprinkle(item, choices));
+            for item in items.iter_mut() {
+                sprinkle(item, choices);
+            }
             if choices.chance(4) {
                 items.insert(choices.below(items.len() + 1), Value::Null);
             }

@@ -30,6 +30,7 @@ pub fn compile(texts: &[String]) -> PolicySet {
 }
 
 type Members = Map<String, Value>;
+type Make = fn(&mut Choices) -> Value;
 
 fn document(name: &str, choices: &mut Choices) -> Value {
     json!({
@@ -65,7 +66,7 @@ fn spec(choices: &mut Choices) -> Value {
             let none = json!({"podSelector": {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["batch"]}]}});
             spec.insert("match".to_owned(), choices.pick(&[json!({"namespaces": ["def*"]}), none]).clone());
         }
-        let rules: [(&str, fn(&mut Choices) -> Value); 5] = [
+        let rules: [(&str, Make); 5] = [
             ("resourceLimits", resource_limits),
             ("imageTag", image_tag),
             ("podIdentity", pod_identity),

@@ -31,7 +31,7 @@ pub fn config() -> ProptestConfig {
     let given = ProptestConfig::default();
     let or = |name: &str, given, ours| if std::env::var_os(name).is_some() { given } else { ours };
     ProptestConfig {
-        cases: or("PROPTEST_CASES", given.cases, 400),
+        cases: or("PROPTEST_CASES", given.cases, 128),
         rng_seed: if given.rng_seed == RngSeed::Random { RngSeed::Fixed(2_026) } else { given.rng_seed },
         failure_persistence: None,
         max_shrink_iters: 20_000,
@@ -47,7 +47,7 @@ pub struct Case {
 }
 
 pub fn cases() -> impl Strategy<Value = Case> {
-    choices(1_800).prop_map(|mut choices| case(&mut choices))
+    choices(1_400).prop_map(|mut choices| case(&mut choices))
 }
 
 pub fn choices(most: usize) -> impl Strategy<Value = Choices> + use<> {

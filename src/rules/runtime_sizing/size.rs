@@ -1,11 +1,12 @@
 //! The arithmetic: from a container's limits to the values of its variables. Called by the rule `runtime-sizing`.
 //! Nothing here may give a number that a runtime would refuse: no zero, no sign, no fraction, no suffix.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     fitting::{Amount, Fitting, Standing},
     policy::{Basis, CpuFrom, EnvFrom, PlatformVariable, Rounding, RuntimeSizing},
+    rules::Rule,
     runtimes::{Formula, MEMORY_HELPER},
     verdict::{OriginBasis, SkipReason, Source},
 };
@@ -263,7 +264,7 @@ fn is_live_memory(limit: &Amount<'_>, reserved: Option<u64>, settings: &RuntimeS
 /// that does not resolve would stop the process at start.
 fn helper_resolves(name: &str, settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
     match (fitting.standing(MEMORY_HELPER), fitting.standing(name)) {
-        (Standing::Free, _) => settings.env_from == EnvFrom::Inject || fitting.env_from_for(MEMORY_HELPER).is_none(),
+        (Standing::Free, _) => may_add_helper(settings, fitting),
         (Standing::OursLive, Standing::Ours { index, .. }) => {
             fitting.env().take_while(|(other, _)| *other < index).any(|(_, env)| env.name.as_str() == MEMORY_HELPER)
         }
@@ -271,17 +272,21 @@ fn helper_resolves(name: &str, settings: &RuntimeSizing, fitting: &Fitting<'_>) 
     }
 }
 
+/// The helper obeys skip lists and envFrom like any variable of ours.
+fn may_add_helper(settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
+    let may_be_supplied = settings.env_from == EnvFrom::Skip && fitting.env_from_for(MEMORY_HELPER).is_some();
+    let is_unwanted = settings.skip.iter().any(|name| name == MEMORY_HELPER)
+        || fitting.pod.wishes.skips(fitting.at.name(), Rule::RuntimeSizing, MEMORY_HELPER);
+    !may_be_supplied && !is_unwanted
+}
+
 /// The sizes of the memory-backed emptyDirs that the container mounts, in bytes; none where it mounts none. Their pages are
 /// charged to the container that writes them.
 fn memory_backed_volumes(fitting: &Fitting<'_>) -> Option<u64> {
-    let mounted = |name: &str| fitting.at.container.volume_mounts.iter().any(|mount| mount.name.as_str() == name);
-    let volumes = fitting.pod.workload.spec.volumes.iter().filter(|volume| mounted(volume.name.as_str()));
-    let in_memory = volumes.filter_map(|volume| {
-        let directory = volume.empty_dir.as_ref()?;
-        let is_memory = directory.medium.as_ref().is_some_and(|medium| medium.as_str() == "Memory");
-        is_memory.then(|| directory.size_limit.as_ref().and_then(|size| size.positive()).map_or(0, |size| size.units()))
-    });
-    in_memory.fold(None, |sum, size| Some(sum.unwrap_or(0_u64).saturating_add(size)))
+    let mounts = fitting.at.container.volume_mounts.iter().map(|mount| mount.name.as_str());
+    // A map, so that a volume mounted at two places counts once.
+    let mounted: BTreeMap<_, _> = mounts.filter_map(|name| fitting.pod.memory_volumes.get_key_value(name)).collect();
+    (!mounted.is_empty()).then(|| mounted.into_values().fold(0, |sum: u64, size| sum.saturating_add(*size)))
 }
 
 fn text_of<'a>(origin: &OriginBasis<'a>) -> &'a str {
