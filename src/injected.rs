@@ -24,6 +24,9 @@ struct Record<'a> {
     /// Of a literal only.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     value: Option<Cow<'a, str>>,
+    /// Bytes of the user's own text, which ours was put behind.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    kept: usize,
     #[serde(borrow)]
     source: Cow<'a, str>,
     #[serde(borrow)]
@@ -42,6 +45,11 @@ impl<'a> Injected<'a> {
         let record = self.record(container, variable.name.as_str());
         let recorded = record.and_then(|record| record.value.as_deref());
         recorded.is_some() && !variable.value_from.0 && recorded == variable.value.as_ref().map(|value| value.as_str())
+    }
+
+    /// Bytes at the front of a literal of ours that are the user's.
+    pub fn kept(&self, container: &str, variable: &str) -> usize {
+        self.record(container, variable).map_or(0, |record| record.kept)
     }
 
     pub fn names(&self, container: &str, subject: &str) -> bool {
@@ -71,10 +79,13 @@ impl<'a> Injected<'a> {
             }
         }
         for edit in edits {
-            let container = workload.container_at(edit.place).map_or("", |container| container.name.as_str());
+            let Some(container) = workload.container_at(edit.place) else { continue };
+            let kept = self.kept_by(&edit.change, container);
+            let container = container.name.as_str();
             let (subject, value) = subject_and_value(&edit.change);
             let record = Record {
                 value,
+                kept,
                 source: edit.origin.basis.to_string().into(),
                 policy: Cow::Borrowed(edit.origin.policy),
             };
@@ -85,9 +96,25 @@ impl<'a> Injected<'a> {
         serde_json::to_string(&next).unwrap_or_default()
     }
 
+    /// What stays of a literal that an edit extends: all of the user's, or what stayed when we extended it first.
+    fn kept_by(&self, change: &Change<'_>, container: &Container<'_>) -> usize {
+        let Change::Variable { name, replaces: Some(index), .. } = change else { return 0 };
+        let env = container.env.iter().flat_map(|env| env.indexed());
+        let standing = env.filter(|(of, _)| of == index).find_map(|(_, variable)| {
+            let is_ours = self.is_our_literal(container.name.as_str(), variable);
+            (!is_ours).then(|| variable.value.as_ref().map_or(0, |value| value.as_str().len()))
+        });
+        standing.unwrap_or_else(|| self.kept(container.name.as_str(), name))
+    }
+
     fn record(&self, container: &str, subject: &str) -> Option<&Record<'a>> {
         self.0.get(container)?.get(subject)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 fn still_there(container: &Container<'_>, subject: &str) -> bool {
