@@ -94,9 +94,7 @@ impl List {
                 return Err((SkipReason::Conflict, Cow::Borrowed(name)));
             }
         }
-        // A list of flags is text: a number in it cannot be live.
-        let literal = RuntimeSizing { literal_only: true, ..settings.clone() };
-        let sized = size::size("", flag.formula, &literal, fitting)?;
+        let sized = size::size_literally(flag.formula, settings, fitting)?;
         Ok((sized.source.to_string(), sized.origin))
     }
 }
