@@ -4,11 +4,13 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
+    image::Image,
     injected::Injected,
     object::{Amounts, Env, EnvSource, Given},
     policy::{Basis, DefaultLimit, Mode, Policy},
     quantity::Quantity,
     rules::Rule,
+    runtimes::is_like,
     verdict::{Field, Finding, OriginBasis, Skip, SkipReason, Verdict},
     wishes::Wishes,
     workload::{ContainerAt, ContainerKind, Workload},
@@ -180,10 +182,14 @@ impl<'a> Fitting<'a> {
         }
     }
 
-    /// The first envFrom source that could supply a name: its prefix, empty for a source without one.
-    pub fn env_from_for(&self, name: &str) -> Option<&'a str> {
+    /// The first envFrom source that could supply a name, or one like a pattern that ends in `*`: its prefix, empty for a
+    /// source without one.
+    pub fn env_from_for(&self, pattern: &str) -> Option<&'a str> {
         let prefix = |source: &'a EnvSource<'a>| source.prefix.as_ref().map_or("", |prefix| prefix.as_str());
-        self.at.container.env_from.iter().map(prefix).find(|prefix| name.starts_with(prefix))
+        self.at.container.env_from.iter().map(prefix).find(|prefix| match pattern.strip_suffix('*') {
+            Some(beginning) => beginning.starts_with(prefix) || prefix.starts_with(beginning),
+            None => pattern.starts_with(prefix),
+        })
     }
 
     /// A variable of that name or, where the pattern ends in `*`, one whose name begins so.
@@ -197,14 +203,23 @@ impl<'a> Fitting<'a> {
         }
     }
 
-    /// A word of command or args that is the pattern or, where it ends in `*`, begins so; programs without their folder.
-    pub fn word_like(&self, pattern: &str) -> Option<&'a str> {
-        self.words().find(|word| {
+    /// Whether podfit sets a variable, in this call or in an earlier one.
+    pub fn is_set_by_us(&self, name: &str) -> bool {
+        self.added.iter().any(|added| added == name)
+            || matches!(self.standing(name), Standing::Ours { .. } | Standing::OursLive)
+    }
+
+    /// A word of command or args, or a component of the image's name, that is like one of the patterns; programs without
+    /// their folder.
+    pub fn word_like(&self, patterns: &[&str]) -> Option<&'a str> {
+        if patterns.is_empty() {
+            return None;
+        }
+        let image = Image::parse(self.at.image()).ok();
+        let mut words = self.words().chain(image.iter().flat_map(|image| image.components()));
+        words.find(|word| {
             let program = word.rsplit('/').next().unwrap_or(word);
-            match pattern.strip_suffix('*') {
-                Some(beginning) => word.starts_with(beginning) || program.starts_with(beginning),
-                None => *word == pattern || program == pattern,
-            }
+            patterns.iter().any(|pattern| is_like(word, pattern) || is_like(program, pattern))
         })
     }
 

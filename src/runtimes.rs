@@ -49,7 +49,8 @@ pub struct Runtime {
 }
 
 /// The signs of a runtime that nothing gives away.
-pub const NO_SIGNS: Signs = Signs { open_telemetry: None, datadog: None, commands: &[], variables: &[], images: &[] };
+pub const NO_SIGNS: Signs =
+    Signs { open_telemetry: None, datadog: None, commands: &[], variables: &[], images: &[], products: &[] };
 
 /// How a Pod's own words give a runtime away. Whole words and whole path components only: `node-exporter` is a Go program.
 #[derive(Debug, PartialEq)]
@@ -58,11 +59,14 @@ pub struct Signs {
     pub open_telemetry: Option<&'static str>,
     /// `admission.datadoghq.com/<language>-lib.version`.
     pub datadog: Option<&'static str>,
-    /// The program's name, without its folder.
+    /// The program's name, without its folder; `python3.*` is every name that begins so.
     pub commands: &'static [&'static str],
+    /// Names of variables; `SPRING_*` is every name that begins so.
     pub variables: &'static [&'static str],
-    /// Path components of image names.
+    /// Path components of image names; a tag behind such a name is the runtime's own version.
     pub images: &'static [&'static str],
+    /// The same, of programs that run on it and count versions of their own.
+    pub products: &'static [&'static str],
 }
 
 #[derive(Debug, PartialEq)]
@@ -74,8 +78,9 @@ pub struct Variable {
     pub conflicts: &'static [&'static str],
     /// Words of command and args that make it so: whole words or, where they end in `*`, beginnings of words.
     pub conflicting_words: &'static [&'static str],
-    /// The first version that knows it, as the tags of the runtime's own images count (major, minor).
-    pub since: Option<(u32, u32)>,
+    /// The first version that knows it, as the tags of the runtime's own images count (major, minor; `8u191` is 8, 191),
+    /// once per branch; empty: all versions that matter.
+    pub since: &'static [(u32, u32)],
     /// What happens without it and what it does: one sentence with the source.
     pub about: &'static str,
 }
@@ -211,6 +216,11 @@ pub fn variables() -> impl Iterator<Item = &'static Variable> {
 /// Runtimes whose opt-in variables are meant for any container, since nothing in a Pod tells that it has them.
 pub fn is_everywhere(runtime: &Runtime) -> bool {
     runtime.signs == NO_SIGNS
+}
+
+/// Whether a name is the pattern or, where that ends in `*`, begins as it does.
+pub fn is_like(name: &str, pattern: &str) -> bool {
+    pattern.strip_suffix('*').map_or(name == pattern, |beginning| name.starts_with(beginning))
 }
 
 pub fn is_opt_in(name: &str) -> bool {

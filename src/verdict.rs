@@ -229,6 +229,7 @@ pub struct Skip<'a> {
 pub enum SkipReason {
     AlreadyInjected,
     UserSet,
+    Covered,
     Conflict,
     ConflictingWord,
     NotLiteral,
@@ -258,9 +259,10 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::AlreadyInjected,
         Self::UserSet,
+        Self::Covered,
         Self::Conflict,
         Self::ConflictingWord,
         Self::NotLiteral,
@@ -294,6 +296,7 @@ impl SkipReason {
         match self {
             Self::AlreadyInjected => "already-injected",
             Self::UserSet => "user-set",
+            Self::Covered => "covered",
             Self::Conflict => "conflict",
             Self::ConflictingWord => "conflicting-word",
             Self::NotLiteral => "not-literal",
@@ -323,9 +326,17 @@ impl SkipReason {
         }
     }
 
-    /// Not a failure of ours: the user has it already, or said that it is not wanted.
+    /// Not a failure of ours: the user has it already, said that it is not wanted, or gains nothing from it.
     fn is_what_the_user_wants(self) -> bool {
-        matches!(self, Self::AlreadyInjected | Self::UserSet | Self::Annotation | Self::HasProbe)
+        matches!(
+            self,
+            Self::AlreadyInjected
+                | Self::UserSet
+                | Self::Covered
+                | Self::RuntimeKnows
+                | Self::Annotation
+                | Self::HasProbe
+        )
     }
 }
 
@@ -342,6 +353,7 @@ impl fmt::Display for Skip<'_> {
         match self.reason {
             SkipReason::AlreadyInjected => write!(formatter, "podfit has injected it already"),
             SkipReason::UserSet => write!(formatter, "the container sets it itself"),
+            SkipReason::Covered => write!(formatter, "podfit sets {about}, which covers it"),
             SkipReason::Conflict => write!(formatter, "the container sets {about}, which it would work against"),
             SkipReason::ConflictingWord => write!(formatter, "the container's own words decide it: {about}"),
             SkipReason::NotLiteral => {

@@ -128,6 +128,13 @@ impl<'a> Wanted<'a> {
         }
     }
 
+    fn also_in(&self) -> &'static [&'static str] {
+        match self.value {
+            WantedValue::Catalogue(Variable { value: Value::Flags { also_in, .. }, .. }) => also_in,
+            _ => &[],
+        }
+    }
+
     fn basis(&self) -> Basis {
         match self.value {
             WantedValue::Catalogue(variable) => variable.value.basis(),
@@ -206,19 +213,21 @@ fn not_alone<'a>(
 ) -> Result<(), NotSized<'a>> {
     let (conflicts, words) = wanted.conflicts();
     if let Some(name) = conflicts.iter().find_map(|pattern| fitting.variable_like(pattern)) {
-        return Err((SkipReason::Conflict, name));
+        let reason = if fitting.is_set_by_us(&name) { SkipReason::Covered } else { SkipReason::Conflict };
+        return Err((reason, name));
     }
-    if let Some(word) = words.iter().find_map(|pattern| fitting.word_like(pattern)) {
+    if let Some(word) = fitting.word_like(words) {
         return Err((SkipReason::ConflictingWord, Cow::Borrowed(word)));
     }
-    if let WantedValue::Catalogue(Variable { since: Some(since), .. }) = wanted.value
-        && let Some(tag) = runtimes::older_tag(fitting.at.image(), wanted.name, *since)
+    if let WantedValue::Catalogue(variable) = wanted.value
+        && let Some(tag) = runtimes::older_tag(fitting.at.image(), variable)
     {
         return Err((SkipReason::VersionTooOld, Cow::Borrowed(tag)));
     }
-    // What stands in `env` already wins over envFrom, with us or without.
-    if settings.env_from == EnvFrom::Skip && standing == Standing::Free {
-        let mut names = std::iter::once(&wanted.name).chain(conflicts);
+    if settings.env_from == EnvFrom::Skip {
+        // What stands in `env` already wins over envFrom, with us or without.
+        let own = (standing == Standing::Free).then_some(&wanted.name);
+        let mut names = own.into_iter().chain(conflicts).chain(wanted.also_in());
         if let Some(prefix) = names.find_map(|name| fitting.env_from_for(name)) {
             return Err((SkipReason::EnvFrom, Cow::Borrowed(prefix)));
         }

@@ -11,6 +11,7 @@ pub const BUILD: Runtime = Runtime {
         commands: &["cargo"],
         variables: &["CARGO_BUILD_JOBS", "CARGO_HOME"],
         images: &[],
+        products: &[],
     },
     variables: &[Variable {
         name: "CARGO_BUILD_JOBS",
@@ -18,7 +19,7 @@ pub const BUILD: Runtime = Runtime {
         tier: Tier::OptIn,
         conflicts: &["MAKEFLAGS"],
         conflicting_words: &["-j*", "--jobs*"],
-        since: None,
+        since: &[],
         about: "Parallel jobs of cargo: the CPU limit rounded down, at least 1 (doc.rust-lang.org/cargo, configuration).",
     }],
 };

@@ -11,6 +11,7 @@ pub const DENO: Runtime = Runtime {
         commands: &["deno"],
         variables: &["DENO_DIR", "DENO_V8_FLAGS"],
         images: &["deno"],
+        products: &[],
     },
     variables: &[Variable {
         name: "DENO_V8_FLAGS",
@@ -22,7 +23,7 @@ pub const DENO: Runtime = Runtime {
         tier: Tier::OptIn,
         conflicts: &[],
         conflicting_words: &["--v8-flags*"],
-        since: None,
+        since: &[],
         about: "Old generation in MiB, as for node (docs.deno.com, environment variables); replaces what the image sets, hence opt-in.",
     }],
 };

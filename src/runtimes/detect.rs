@@ -3,33 +3,38 @@
 
 use std::fmt;
 
-use super::{ALL, Runtime};
+use super::{ALL, Runtime, Signs, Variable, is_like};
 use crate::{
     image::Image,
     object::{Container, Metadata},
     workload::{ContainerAt, ContainerList},
 };
 
-/// The image's tag, where it names a version of the variable's own runtime that is older than `since`.
-pub fn older_tag<'i>(image: &'i str, variable: &str, since: (u32, u32)) -> Option<&'i str> {
+/// The image's tag, where it names a version of the variable's own runtime that does not know the variable.
+pub fn older_tag<'i>(image: &'i str, variable: &Variable) -> Option<&'i str> {
+    if variable.since.is_empty() {
+        return None;
+    }
     let image = Image::parse(image).ok()?;
-    let has = |runtime: &&&Runtime| runtime.variables.iter().any(|of| of.name == variable);
-    let runtime = ALL.iter().find(has)?;
-    image.components().find(|component| runtime.signs.images.contains(component))?;
     let tag = image.tag?;
-    is_older(tag, since).then_some(tag)
+    // Folders before it, and products that run on it, count versions of their own.
+    let repository = image.components().last()?;
+    let has = |runtime: &&Runtime| runtime.variables.iter().any(|of| of.name == variable.name);
+    let runtime = ALL.into_iter().find(has)?;
+    (runtime.signs.images.contains(&repository) && is_older(tag, variable.since)).then_some(tag)
 }
 
-/// `3.12-slim` is older than 3.13, `8u392-jdk` than 10.0; `3` and `slim` may be anything.
-fn is_older(tag: &str, (major, minor): (u32, u32)) -> bool {
+/// Before 3.13: `3.12-slim`. Before 8u191 and 10: `8u181-jdk`, `9`, not `8u392`. `3` and `slim` may be anything.
+fn is_older(tag: &str, since: &[(u32, u32)]) -> bool {
     let number = |text: &str| {
         let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
         text[..end].parse::<u32>().ok()
     };
-    match (number(tag), tag.split_once('.').and_then(|(_, rest)| number(rest))) {
-        (Some(of_tag), _) if of_tag < major => true,
-        (Some(of_tag), Some(of_minor)) => of_tag == major && of_minor < minor,
-        _ => false,
+    let Some(major) = number(tag) else { return false };
+    let minor = tag.trim_start_matches(|character: char| character.is_ascii_digit()).strip_prefix(['.', 'u']);
+    match since.iter().find(|(of, _)| *of == major) {
+        Some((_, first)) => minor.and_then(number).is_some_and(|minor| minor < *first),
+        None => since.iter().any(|(of, _)| major < *of),
     }
 }
 
@@ -88,7 +93,7 @@ fn by_instrumentation<'a>(at: &ContainerAt<'_, '_>, metadata: &Metadata<'_>) -> 
     let asked = annotations.with_prefix(OPEN_TELEMETRY).chain(annotations.with_prefix(DATADOG));
     for (key, value) in asked.take(MAX_INSTRUMENTATIONS) {
         let language = key.strip_prefix(OPEN_TELEMETRY).and_then(|rest| rest.strip_prefix("inject-"));
-        if let Some(language) = language.filter(|language| value != "false" && *language != "sdk") {
+        if let Some(language) = language.filter(|language| !matches!(value, "" | "false") && *language != "sdk") {
             if names_container(metadata, language, at) {
                 let known = ALL.into_iter().find(|runtime| runtime.signs.open_telemetry == Some(language));
                 found.push((known, Signal::OpenTelemetry));
@@ -122,30 +127,84 @@ fn names_container(metadata: &Metadata<'_>, language: &str, at: &ContainerAt<'_,
     }
 }
 
-/// argv[0] of command and args, through `sh -c`: the program that the container really runs.
+/// argv[0] of command and args, through wrappers and `sh -c`: the program that the container really runs.
 fn by_command<'a>(container: &'a Container<'_>) -> Option<(&'static Runtime, Signal<'a>)> {
-    let mut words = container.command.iter().chain(container.args.iter()).map(|word| word.as_str());
-    let first = words.next()?;
-    let program = if matches!(file_name(first), "sh" | "bash" | "ash" | "dash") {
-        (words.next()? == "-c").then_some(())?;
-        program_of_script(words.next()?)?
-    } else if container.command.is_empty() {
-        // args alone go to the image's entrypoint: their first word is no program.
-        return None;
-    } else {
-        first
-    };
-    let program = file_name(program);
-    ALL.into_iter()
-        .find(|runtime| runtime.signs.commands.contains(&program))
-        .map(|found| (found, Signal::Command(program)))
+    let words: Vec<&str> = container.command.iter().chain(container.args.iter()).map(|word| word.as_str()).collect();
+    let words = unwrapped(&words);
+    if let Some(script) = script(words) {
+        return shell_commands(script).iter().find_map(|command| by_program(unwrapped(command)));
+    }
+    // args alone go to the image's entrypoint: `node --endpoint=...` is a sub-command of a storage driver.
+    let is_sub_command = container.command.is_empty() && words.iter().skip(1).all(|word| word.starts_with('-'));
+    if is_sub_command { None } else { by_program(words) }
 }
 
-/// The first program of a shell script: assignments and `exec` before it are passed over.
-fn program_of_script(script: &str) -> Option<&str> {
-    script
-        .split_whitespace()
-        .find(|word| !word.contains('=') && !matches!(*word, "exec" | "set" | "-e" | "-x" | "-ex" | "&&"))
+fn by_program<'a>(words: &[&'a str]) -> Option<(&'static Runtime, Signal<'a>)> {
+    let program = file_name(words.first()?);
+    let has = |runtime: &&Runtime| runtime.signs.commands.iter().any(|sign| is_like(program, sign));
+    ALL.into_iter().find(has).map(|found| (found, Signal::Command(program)))
+}
+
+/// What programs run that only start another one: `tini -- java`, `env A=1 java`, `exec java`.
+fn unwrapped<'s, 'a>(mut words: &'s [&'a str]) -> &'s [&'a str] {
+    const WRAPPERS: [&str; 8] = ["catatonit", "dumb-init", "env", "exec", "nice", "nohup", "time", "tini"];
+    let mut is_wrapped = false;
+    while let [first, rest @ ..] = words {
+        let is_wrapper = WRAPPERS.contains(&file_name(first));
+        if !is_wrapper && !(is_wrapped && first.starts_with('-')) && !is_assignment(first) {
+            break;
+        }
+        is_wrapped |= is_wrapper;
+        words = rest;
+    }
+    words
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+/// The script of `sh -c SCRIPT`, also as `bash -euc SCRIPT` or `sh -e -c SCRIPT`.
+fn script<'a>(words: &[&'a str]) -> Option<&'a str> {
+    let (shell, rest) = words.split_first()?;
+    if !matches!(file_name(shell), "sh" | "bash" | "ash" | "dash") {
+        return None;
+    }
+    let mut options = rest.iter().take_while(|word| word.starts_with('-'));
+    let last = options.position(|option| !option.starts_with("--") && option.contains('c'))?;
+    rest.get(last + 1).copied()
+}
+
+/// The simple commands of a script, each as its words. Quotes hold words together, and nothing is expanded.
+fn shell_commands(script: &str) -> Vec<Vec<&str>> {
+    let mut commands = vec![Vec::new()];
+    let mut quote = None;
+    let mut start = None;
+    let ends = script.char_indices().chain(std::iter::once((script.len(), '\n')));
+    for (index, character) in ends {
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => {
+                quote = Some(character);
+                start.get_or_insert(index);
+            }
+            (None, ' ' | '\t' | '\n' | ';' | '&' | '|' | '(' | ')') => {
+                if let (Some(from), Some(command)) = (start.take(), commands.last_mut()) {
+                    command.push(script[from..index].trim_matches(['"', '\'']));
+                }
+                if !matches!(character, ' ' | '\t') {
+                    commands.push(Vec::new());
+                }
+            }
+            (None, _) => {
+                start.get_or_insert(index);
+            }
+        }
+    }
+    commands
 }
 
 fn file_name(path: &str) -> &str {
@@ -162,7 +221,7 @@ fn by_variables<'a>(
         names.filter(|name| !is_ours(name))
     };
     let found = |runtime: &'static Runtime| {
-        let name = names().find(|name| runtime.signs.variables.contains(name))?;
+        let name = names().find(|name| runtime.signs.variables.iter().any(|sign| is_like(name, sign)))?;
         Some((runtime, Signal::Variable(name)))
     };
     ALL.into_iter().filter_map(found).collect()
@@ -171,7 +230,9 @@ fn by_variables<'a>(
 fn by_image<'a>(container: &'a Container<'_>) -> Option<(&'static Runtime, Signal<'a>)> {
     let image = Image::parse(container.image.as_ref()?.as_str()).ok()?;
     ALL.into_iter().find_map(|runtime| {
-        let component = image.components().find(|component| runtime.signs.images.contains(component))?;
+        let Signs { images, products, .. } = &runtime.signs;
+        let component =
+            image.components().find(|component| images.contains(component) || products.contains(component))?;
         Some((runtime, Signal::Image(component)))
     })
 }

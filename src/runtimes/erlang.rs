@@ -10,7 +10,8 @@ pub const ERLANG: Runtime = Runtime {
         datadog: None,
         commands: &["beam.smp", "elixir", "erl", "iex", "mix", "rebar3"],
         variables: &["ELIXIR_ERL_OPTIONS", "ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS", "MIX_ENV", "RELEASE_COOKIE"],
-        images: &["elixir", "erlang", "rabbitmq"],
+        images: &["elixir", "erlang"],
+        products: &["rabbitmq"],
     },
     variables: &[Variable {
         name: "ERL_AFLAGS",
@@ -26,7 +27,7 @@ pub const ERLANG: Runtime = Runtime {
         tier: Tier::OptIn,
         conflicts: &["ERL_FLAGS", "ERL_ZFLAGS", "ELIXIR_ERL_OPTIONS"],
         conflicting_words: &["+S*"],
-        since: None,
+        since: &[],
         about: "Schedulers, all online: the CPU limit rounded down, at least 1 (erlang.org, erl); a flag on the command line wins over it.",
     }],
 };

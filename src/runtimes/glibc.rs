@@ -9,7 +9,7 @@ pub const MALLOC_ARENA_MAX: Variable = Variable {
     tier: Tier::OptIn,
     conflicts: &["GLIBC_TUNABLES", "LD_PRELOAD"],
     conflicting_words: &[],
-    since: None,
+    since: &[],
     about: "Arenas of malloc: 8 per core of the CPU limit, what glibc makes of a machine of that size (man7.org, mallopt); inert with musl, jemalloc and the like.",
 };
 

@@ -11,6 +11,7 @@ pub const GO: Runtime = Runtime {
         commands: &["go"],
         variables: &["GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK"],
         images: &["golang"],
+        products: &[],
     },
     variables: &[
         Variable {
@@ -20,7 +21,7 @@ pub const GO: Runtime = Runtime {
             tier: Tier::Detected,
             conflicts: &[],
             conflicting_words: &[],
-            since: None,
+            since: &[],
             about: "Threads that run Go code at once: the CPU limit rounded up, at least 2, as Go 1.25 chooses itself (go.dev/blog/container-aware-gomaxprocs).",
         },
         Variable {
@@ -29,7 +30,7 @@ pub const GO: Runtime = Runtime {
             tier: Tier::Detected,
             conflicts: &["AUTOMEMLIMIT"],
             conflicting_words: &[],
-            since: None,
+            since: &[],
             about: "Soft limit of the garbage collector, in plain bytes: the memory limit less headroom (go.dev/doc/gc-guide); a Kubernetes spelling such as 900Mi would stop the process at start.",
         },
     ],

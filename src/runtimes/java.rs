@@ -9,15 +9,9 @@ pub const JAVA: Runtime = Runtime {
         open_telemetry: Some("java"),
         datadog: Some("java"),
         commands: &["java", "gradle", "mvn"],
-        variables: &[
-            "CATALINA_OPTS",
-            "JAVA_HOME",
-            "JAVA_OPTS",
-            "JAVA_TOOL_OPTIONS",
-            "JDK_JAVA_OPTIONS",
-            "SPRING_PROFILES_ACTIVE",
-        ],
-        images: &["amazoncorretto", "eclipse-temurin", "ibm-semeru-runtimes", "openjdk", "sapmachine", "tomcat"],
+        variables: &["CATALINA_OPTS", "JAVA_HOME", "JAVA_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "SPRING_*"],
+        images: &["amazoncorretto", "eclipse-temurin", "ibm-semeru-runtimes", "openjdk", "sapmachine"],
+        products: &["tomcat"],
     },
     variables: &[Variable {
         name: "JAVA_TOOL_OPTIONS",
@@ -41,7 +35,7 @@ pub const JAVA: Runtime = Runtime {
         // Paketo's launcher computes a heap of its own.
         conflicts: &["BPL_JVM_*"],
         conflicting_words: &[],
-        since: Some((10, 0)),
+        since: &[(8, 191), (10, 0)],
         about: "Heap of 75 % of memory (65 % under 1Gi, none under 512Mi) and the CPU limit rounded up (docs.oracle.com, the java command); replaces what the image sets, hence opt-in.",
     }],
 };

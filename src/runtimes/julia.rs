@@ -11,6 +11,7 @@ pub const JULIA: Runtime = Runtime {
         commands: &["julia"],
         variables: &["JULIA_DEPOT_PATH", "JULIA_NUM_THREADS", "JULIA_PROJECT"],
         images: &["julia"],
+        products: &[],
     },
     variables: &[Variable {
         name: "JULIA_NUM_THREADS",
@@ -18,7 +19,7 @@ pub const JULIA: Runtime = Runtime {
         tier: Tier::OptIn,
         conflicts: &[],
         conflicting_words: &["-t*", "--threads*"],
-        since: None,
+        since: &[],
         about: "Compute threads: the CPU limit rounded down, at least 1 (docs.julialang.org, environment variables); more than the default, hence opt-in.",
     }],
 };

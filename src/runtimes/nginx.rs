@@ -11,6 +11,7 @@ pub const NGINX: Runtime = Runtime {
         commands: &["nginx"],
         variables: &["NGINX_ENTRYPOINT_WORKER_PROCESSES_AUTOTUNE", "NGINX_ENVSUBST_TEMPLATE_DIR"],
         images: &["nginx", "nginx-unprivileged"],
+        products: &[],
     },
     variables: &[Variable {
         name: "NGINX_ENTRYPOINT_WORKER_PROCESSES_AUTOTUNE",
@@ -18,7 +19,7 @@ pub const NGINX: Runtime = Runtime {
         tier: Tier::OptIn,
         conflicts: &[],
         conflicting_words: &[],
-        since: None,
+        since: &[],
         about: "Makes the official image's entrypoint write worker_processes from the CPU quota (hub.docker.com, nginx); it changes the user's nginx.conf, hence opt-in.",
     }],
 };

@@ -14,6 +14,7 @@ pub const NODE: Runtime = Runtime {
         commands: &["node", "nodejs", "npm", "npx", "pnpm", "yarn"],
         variables: &["NODE_ENV", "NODE_OPTIONS", "NPM_CONFIG_LOGLEVEL"],
         images: &["node"],
+        products: &[],
     },
     variables: &[Variable {
         name: "NODE_OPTIONS",
@@ -25,7 +26,7 @@ pub const NODE: Runtime = Runtime {
         tier: Tier::OptIn,
         conflicts: &[],
         conflicting_words: &["--max-old-space-size*", "--max_old_space_size*", "--max-heap-size*", "--max_heap_size*"],
-        since: None,
+        since: &[],
         about: "Old generation in MiB: the memory limit less a quarter of it, 64 MiB at least (nodejs.org, cli options); replaces what the image sets, hence opt-in.",
     }],
 };

@@ -5,7 +5,7 @@ use super::{Formula, Rounding, Runtime, Signs, Tier, Value, Variable};
 /// Launchers that set a smaller number per process where the variable is absent: ours would take that guard away and
 /// multiply threads (torchrun, Dask, Ray, Spark, joblib).
 const LAUNCHERS: &[&str] =
-    &["torchrun", "torch.distributed*", "dask*", "ray", "ray*", "spark*", "pyspark*", "joblib*", "accelerate"];
+    &["torchrun", "torch.distributed*", "dask*", "ray", "ray-*", "spark*", "pyspark*", "joblib*", "accelerate"];
 
 const SPINNING: Value = Value::One(Formula::Workers { rounding: Rounding::Down, minimum: 1 });
 
@@ -17,14 +17,17 @@ pub const PYTHON: Runtime = Runtime {
         datadog: Some("python"),
         commands: &[
             "celery",
+            "ddtrace-run",
             "flask",
             "gunicorn",
             "hypercorn",
+            "opentelemetry-instrument",
             "pip",
             "pytest",
             "python",
             "python2",
             "python3",
+            "python3.*",
             "uvicorn",
         ],
         variables: &[
@@ -38,6 +41,7 @@ pub const PYTHON: Runtime = Runtime {
             "PYTHON_CPU_COUNT",
         ],
         images: &["python"],
+        products: &[],
     },
     variables: &[
         Variable {
@@ -46,7 +50,7 @@ pub const PYTHON: Runtime = Runtime {
             tier: Tier::Detected,
             conflicts: &[],
             conflicting_words: &[],
-            since: Some((3, 13)),
+            since: &[(3, 13)],
             about: "What os.cpu_count() says, from which pools are sized: the CPU limit rounded up (docs.python.org, PYTHON_CPU_COUNT); 3.12 and older ignore it.",
         },
         Variable {
@@ -55,7 +59,7 @@ pub const PYTHON: Runtime = Runtime {
             tier: Tier::Named,
             conflicts: &["OMP_THREAD_LIMIT", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"],
             conflicting_words: LAUNCHERS,
-            since: None,
+            since: &[],
             about: "Threads of OpenMP, which numpy, torch and nproc follow: the CPU limit rounded down, at least 1, over the processes (gcc.gnu.org, libgomp manual).",
         },
         Variable {
@@ -64,7 +68,7 @@ pub const PYTHON: Runtime = Runtime {
             tier: Tier::Named,
             conflicts: &["GOTO_NUM_THREADS", "OMP_NUM_THREADS"],
             conflicting_words: LAUNCHERS,
-            since: None,
+            since: &[],
             about: "Threads of OpenBLAS where OMP_NUM_THREADS is not wanted, which covers it: the CPU limit rounded down, at least 1 (OpenBLAS runtime variables).",
         },
         Variable {
@@ -73,7 +77,7 @@ pub const PYTHON: Runtime = Runtime {
             tier: Tier::Named,
             conflicts: &["OMP_NUM_THREADS"],
             conflicting_words: LAUNCHERS,
-            since: None,
+            since: &[],
             about: "Threads of Intel MKL where OMP_NUM_THREADS is not wanted, which covers it: the CPU limit rounded down, at least 1 (oneMKL developer guide).",
         },
         Variable {
@@ -82,7 +86,7 @@ pub const PYTHON: Runtime = Runtime {
             tier: Tier::Named,
             conflicts: &[],
             conflicting_words: LAUNCHERS,
-            since: None,
+            since: &[],
             about: "Threads of numba's parallel loops: the CPU limit rounded down, at least 1 (numba environment variables); 0 would stop the import.",
         },
     ],

@@ -11,6 +11,7 @@ pub const RUBY: Runtime = Runtime {
         commands: &["bundle", "puma", "rackup", "rails", "rake", "ruby", "sidekiq"],
         variables: &["BUNDLE_PATH", "GEM_HOME", "RACK_ENV", "RAILS_ENV", "RUBYOPT"],
         images: &["ruby"],
+        products: &[],
     },
     variables: &[MALLOC_ARENA_MAX],
 };

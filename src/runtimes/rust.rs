@@ -11,6 +11,7 @@ pub const RUST: Runtime = Runtime {
         commands: &[],
         variables: &["RAYON_NUM_THREADS", "RUST_BACKTRACE", "RUST_LOG", "TOKIO_WORKER_THREADS"],
         images: &["rust"],
+        products: &[],
     },
     variables: &[
         Variable {
@@ -20,7 +21,7 @@ pub const RUST: Runtime = Runtime {
             tier: Tier::Detected,
             conflicts: &[],
             conflicting_words: &[],
-            since: None,
+            since: &[],
             about: "Worker threads of a tokio runtime built without a count: the CPU limit rounded down, at least 1 (docs.rs/tokio, runtime::Builder::worker_threads).",
         },
         Variable {
@@ -29,7 +30,7 @@ pub const RUST: Runtime = Runtime {
             tier: Tier::Detected,
             conflicts: &["RAYON_RS_NUM_CPUS"],
             conflicting_words: &[],
-            since: None,
+            since: &[],
             about: "Threads of rayon's global pool: the CPU limit rounded down, at least 1 (docs.rs/rayon, ThreadPoolBuilder::num_threads).",
         },
     ],

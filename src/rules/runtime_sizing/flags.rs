@@ -34,7 +34,12 @@ impl List {
                 (value, Some(index))
             }
         };
-        let users = if matches!(standing, Standing::Ours { .. }) { self.without_ours(present) } else { present };
+        let users = match standing {
+            Standing::Ours { .. } => {
+                present.get(..fitting.pod.injected.kept(fitting.at.name(), name)).unwrap_or(present)
+            }
+            _ => present,
+        };
         let (added, origin) = self.added(users, settings, fitting)?;
         let value = if users.is_empty() { added } else { format!("{users}{}{added}", self.separator) };
         if value == present {
@@ -89,16 +94,7 @@ impl List {
                 return Err((SkipReason::Conflict, Cow::Borrowed(name)));
             }
         }
-        // A list of flags is text: a number in it cannot be live.
-        let literal = RuntimeSizing { literal_only: true, ..settings.clone() };
-        let sized = size::size("", flag.formula, &literal, fitting)?;
+        let sized = size::size_literally(flag.formula, settings, fitting)?;
         Ok((sized.source.to_string(), sized.origin))
-    }
-
-    /// What the user had before we added our flags, in a value that is recorded as ours.
-    fn without_ours<'v>(&self, value: &'v str) -> &'v str {
-        let starts = self.flags.iter().filter_map(|flag| flag.format.split("{}").next());
-        let begin = starts.filter_map(|start| value.find(start)).min().unwrap_or(value.len());
-        value[..begin].trim_end_matches(self.separator)
     }
 }

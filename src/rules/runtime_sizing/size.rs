@@ -29,18 +29,38 @@ const SMALLEST_LIVE_MEMORY: u64 = 32 << 20;
 /// The live ceiling is 95.4 % of the limit: no place for more headroom than this.
 const LARGEST_LIVE_HEADROOM_PERCENT: u64 = 10;
 
-/// The value of a formula for the variable `name`.
+/// The value of a formula for the variable `name`: live where policy and formula allow.
 pub fn size<'a>(
     name: &str,
     formula: Formula,
     settings: &RuntimeSizing,
     fitting: &Fitting<'a>,
 ) -> Result<Sized<'a>, NotSized<'a>> {
+    let live_for = (!settings.literal_only).then_some(name);
+    sized(formula, live_for, settings, fitting)
+}
+
+/// The value of a formula as text: a number in a list of flags cannot be live.
+pub fn size_literally<'a>(
+    formula: Formula,
+    settings: &RuntimeSizing,
+    fitting: &Fitting<'a>,
+) -> Result<Sized<'a>, NotSized<'a>> {
+    sized(formula, None, settings, fitting)
+}
+
+/// `live_for`: the variable whose value may be live.
+fn sized<'a>(
+    formula: Formula,
+    live_for: Option<&str>,
+    settings: &RuntimeSizing,
+    fitting: &Fitting<'a>,
+) -> Result<Sized<'a>, NotSized<'a>> {
     match formula {
-        Formula::Workers { rounding, minimum } => workers(rounding, minimum, settings, fitting),
+        Formula::Workers { rounding, minimum } => workers(rounding, minimum, live_for, settings, fitting),
         Formula::WorkersOfRequest => workers_of_request(settings, fitting),
         Formula::Arenas => arenas(settings, fitting),
-        Formula::MemoryCeiling { minimum_limit } => memory_ceiling(name, minimum_limit, settings, fitting),
+        Formula::MemoryCeiling { minimum_limit } => memory_ceiling(minimum_limit, live_for, settings, fitting),
         Formula::OldGeneration => of_memory(fitting, old_generation),
         Formula::HeapPercent => of_memory(fitting, heap_percent),
         Formula::HeapHexadecimal => of_memory(fitting, heap_hexadecimal),
@@ -56,6 +76,7 @@ pub fn size<'a>(
 fn workers<'a>(
     rounding: Rounding,
     minimum: u64,
+    live_for: Option<&str>,
     settings: &RuntimeSizing,
     fitting: &Fitting<'a>,
 ) -> Result<Sized<'a>, NotSized<'a>> {
@@ -64,7 +85,7 @@ fn workers<'a>(
     if count > settings.skip_above {
         return Err((SkipReason::AboveCap, Cow::Owned(count.to_string())));
     }
-    let is_live = !settings.literal_only && rounding == Rounding::Up && cpu.is_own_limit && cpu.cores_up() >= minimum;
+    let is_live = live_for.is_some() && rounding == Rounding::Up && cpu.is_own_limit && cpu.cores_up() >= minimum;
     let source =
         if is_live { Source::Limit { basis: Basis::Cpu, divisor: "1" } } else { Source::Literal(count.to_string()) };
     Ok(Sized { source, origin: cpu.origin, needs_helper: false })
@@ -72,8 +93,8 @@ fn workers<'a>(
 
 /// A memory ceiling in bytes: the limit less the sizes of mounted memory-backed volumes, less headroom.
 fn memory_ceiling<'a>(
-    name: &str,
     minimum_limit: u64,
+    live_for: Option<&str>,
     settings: &RuntimeSizing,
     fitting: &Fitting<'a>,
 ) -> Result<Sized<'a>, NotSized<'a>> {
@@ -84,7 +105,9 @@ fn memory_ceiling<'a>(
         return Err(too_small());
     }
     let reserved = memory_backed_volumes(fitting);
-    if is_live_memory(&limit, reserved, settings, fitting) && helper_resolves(name, settings, fitting) {
+    let is_live =
+        |name| is_live_memory(&limit, reserved, settings, fitting) && helper_resolves(name, settings, fitting);
+    if live_for.is_some_and(is_live) {
         let source = Source::Literal(format!("$({MEMORY_HELPER})000000"));
         let needs_helper = fitting.standing(MEMORY_HELPER) == Standing::Free;
         return Ok(Sized { source, origin: limit.origin, needs_helper });
@@ -98,7 +121,7 @@ fn memory_ceiling<'a>(
 }
 
 fn workers_of_request<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'a>, NotSized<'a>> {
-    let sized = workers(Rounding::Up, 1, settings, fitting)?;
+    let sized = workers(Rounding::Up, 1, None, settings, fitting)?;
     match sized.origin {
         OriginBasis::Request { .. } => Ok(sized),
         _ => Err((SkipReason::RuntimeKnows, Cow::Borrowed("CPU"))),
@@ -153,7 +176,8 @@ pub fn platform_value<'a>(
     let (amount, unit, origin, is_own_limit) = match variable.from {
         Basis::Cpu => {
             let cpu = Cpu::of(settings, fitting)?;
-            (cpu.millis, 1000, cpu.origin, cpu.is_own_limit)
+            let millis = cpu.bounds.map_or(cpu.millis, |_| cpu.count(Rounding::Up, 1, 1).saturating_mul(1000));
+            (millis, 1000, cpu.origin, cpu.is_own_limit)
         }
         Basis::Memory => {
             let limit = limit(Basis::Memory, fitting)?;
@@ -252,8 +276,7 @@ fn is_live_memory(limit: &Amount<'_>, reserved: Option<u64>, settings: &RuntimeS
         policy.resource_name.as_str() == "memory" && policy.restart_policy.as_str() == "RestartContainer"
     });
     let restarts = restarts || super::gets_resize_policy(settings, fitting);
-    !settings.literal_only
-        && restarts
+    restarts
         && matches!(limit.origin, OriginBasis::Limit { .. })
         && limit.quantity.units() >= SMALLEST_LIVE_MEMORY
         && settings.headroom_percent <= LARGEST_LIVE_HEADROOM_PERCENT
