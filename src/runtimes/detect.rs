@@ -58,8 +58,8 @@ pub fn detect<'a>(
     is_ours: &dyn Fn(&str) -> bool,
 ) -> Vec<(&'static Runtime, Signal<'a>)> {
     by_instrumentation(at, metadata)
-        .or_else(|| by_command(at.container))
         .map(|found| vec![found])
+        .or_else(|| non_empty(by_command(at.container)))
         .or_else(|| non_empty(by_variables(at.container, is_ours)))
         .or_else(|| by_image(at.container).map(|found| vec![found]))
         .unwrap_or_default()
@@ -128,21 +128,23 @@ fn names_container(metadata: &Metadata<'_>, language: &str, at: &ContainerAt<'_,
 }
 
 /// argv[0] of command and args, through wrappers and `sh -c`: the program that the container really runs.
-fn by_command<'a>(container: &'a Container<'_>) -> Option<(&'static Runtime, Signal<'a>)> {
+fn by_command<'a>(container: &'a Container<'_>) -> Vec<(&'static Runtime, Signal<'a>)> {
     let words: Vec<&str> = container.command.iter().chain(container.args.iter()).map(|word| word.as_str()).collect();
     let words = unwrapped(&words);
     if let Some(script) = script(words) {
-        return shell_commands(script).iter().find_map(|command| by_program(unwrapped(command)));
+        let mut programs = shell_commands(script).into_iter().map(|command| by_program(unwrapped(&command)));
+        return programs.find(|found| !found.is_empty()).unwrap_or_default();
     }
     // args alone go to the image's entrypoint: `node --endpoint=...` is a sub-command of a storage driver.
     let is_sub_command = container.command.is_empty() && words.iter().skip(1).all(|word| word.starts_with('-'));
-    if is_sub_command { None } else { by_program(words) }
+    if is_sub_command { Vec::new() } else { by_program(words) }
 }
 
-fn by_program<'a>(words: &[&'a str]) -> Option<(&'static Runtime, Signal<'a>)> {
-    let program = file_name(words.first()?);
+/// Every runtime that a program tells of: cargo builds, and runs Rust.
+fn by_program<'a>(words: &[&'a str]) -> Vec<(&'static Runtime, Signal<'a>)> {
+    let program = words.first().map_or("", |word| file_name(word));
     let has = |runtime: &&Runtime| runtime.signs.commands.iter().any(|sign| is_like(program, sign));
-    ALL.into_iter().find(has).map(|found| (found, Signal::Command(program)))
+    ALL.into_iter().filter(has).map(|found| (found, Signal::Command(program))).collect()
 }
 
 /// What programs run that only start another one: `tini -- java`, `env A=1 java`, `exec java`.

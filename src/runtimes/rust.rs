@@ -8,7 +8,7 @@ pub const RUST: Runtime = Runtime {
     signs: Signs {
         open_telemetry: None,
         datadog: None,
-        commands: &[],
+        commands: &["cargo"],
         variables: &["RAYON_NUM_THREADS", "RUST_BACKTRACE", "RUST_LOG", "TOKIO_WORKER_THREADS"],
         images: &["rust"],
         products: &[],
