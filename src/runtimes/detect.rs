@@ -25,17 +25,21 @@ pub fn older_tag<'i>(image: &'i str, variable: &Variable) -> Option<&'i str> {
 }
 
 /// Before 3.13: `3.12-slim`. Before 8u191 and 10: `8u181-jdk`, `9`, not `8u392`. `3` and `slim` may be anything.
-fn is_older(tag: &str, since: &[(u32, u32)]) -> bool {
-    let number = |text: &str| {
-        let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-        text[..end].parse::<u32>().ok()
-    };
-    let Some(major) = number(tag) else { return false };
-    let minor = tag.trim_start_matches(|character: char| character.is_ascii_digit()).strip_prefix(['.', 'u']);
-    match since.iter().find(|(of, _)| *of == major) {
-        Some((_, first)) => minor.and_then(number).is_some_and(|minor| minor < *first),
-        None => since.iter().any(|(of, _)| major < *of),
+fn is_older(tag: &str, since: &[&str]) -> bool {
+    let Some((major, minor)) = version(tag) else { return false };
+    let first = || since.iter().copied().filter_map(version);
+    match first().find(|(of, _)| *of == major) {
+        Some((_, first)) => minor.is_some_and(|minor| Some(minor) < first),
+        None => first().any(|(of, _)| major < of),
     }
+}
+
+/// Major and minor number of `3.12-slim` or `8u392`.
+fn version(tag: &str) -> Option<(u32, Option<u32>)> {
+    let digits = |text: &str| text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (major, rest) = tag.split_at(digits(tag));
+    let minor = rest.strip_prefix(['.', 'u']).and_then(|rest| rest[..digits(rest)].parse().ok());
+    Some((major.parse().ok()?, minor))
 }
 
 /// What gave a runtime away.
