@@ -294,3 +294,53 @@ pub fn is_like(name: &str, pattern: &str) -> bool {
 pub fn is_opt_in(name: &str) -> bool {
     variables().any(|variable| variable.name == name && variable.tier == Tier::OptIn)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// What detection answers must not depend on the order of `ALL`.
+    #[test]
+    fn no_sign_stands_for_two_runtimes() {
+        let mut owners: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+        for runtime in ALL {
+            let Signs { open_telemetry, datadog, commands, variables, images, products } = &runtime.signs;
+            let kinds = [("command", *commands), ("variable", *variables), ("image", *images), ("image", *products)];
+            let words = kinds.iter().flat_map(|(kind, words)| words.iter().map(move |word| (*kind, *word)));
+            let languages = [("OpenTelemetry", open_telemetry), ("Datadog", datadog)];
+            let languages = languages.into_iter().filter_map(|(kind, language)| Some((kind, (*language)?)));
+            for sign in words.chain(languages) {
+                assert_eq!(owners.insert(sign, runtime.name), None, "{sign:?}");
+            }
+        }
+    }
+
+    /// A shared variable is the same wherever it stands, and every flag has its number.
+    #[test]
+    fn variables_are_whole() {
+        for variable in variables() {
+            let same = variables().filter(|other| other.name == variable.name).all(|other| other == variable);
+            assert!(same, "{}", variable.name);
+            assert!(!variable.conflicts.contains(&variable.name), "{}", variable.name);
+            if let Value::Flags { flags, .. } = &variable.value {
+                assert!(!flags.is_empty() && flags.iter().all(|flag| flag.format.contains("{}")), "{}", variable.name);
+                assert_eq!(variable.tier, Tier::OptIn, "{}", variable.name);
+            }
+        }
+    }
+
+    #[test]
+    fn patterns() {
+        let rows = [
+            ("SPRING_X", "SPRING_*", true),
+            ("SPRING", "SPRING_*", false),
+            ("java", "java", true),
+            ("javac", "java", false),
+        ];
+        for (name, pattern, expected) in rows {
+            assert_eq!(is_like(name, pattern), expected, "{name} {pattern}");
+        }
+    }
+}

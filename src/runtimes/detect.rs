@@ -149,13 +149,14 @@ fn by_program<'a>(words: &[&'a str]) -> Option<(&'static Runtime, Signal<'a>)> {
 /// What programs run that only start another one: `tini -- java`, `env A=1 java`, `exec java`.
 fn unwrapped<'s, 'a>(mut words: &'s [&'a str]) -> &'s [&'a str] {
     const WRAPPERS: [&str; 8] = ["catatonit", "dumb-init", "env", "exec", "nice", "nohup", "time", "tini"];
-    let mut is_wrapped = false;
+    let mut had_wrapper = false;
     while let [first, rest @ ..] = words {
         let is_wrapper = WRAPPERS.contains(&file_name(first));
-        if !is_wrapper && !(is_wrapped && first.starts_with('-')) && !is_assignment(first) {
+        let is_option = had_wrapper && first.starts_with('-');
+        if !(is_wrapper || is_option || is_assignment(first)) {
             break;
         }
-        is_wrapped |= is_wrapper;
+        had_wrapper |= is_wrapper;
         words = rest;
     }
     words
@@ -240,4 +241,49 @@ fn by_image<'a>(container: &'a Container<'_>) -> Option<(&'static Runtime, Signa
 
 fn non_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_tags() {
+        let rows = [
+            ("3.12-slim", &["3.13"][..], true),
+            ("3.12", &["3.13"], true),
+            ("3.13.0rc1", &["3.13"], false),
+            ("3", &["3.13"], false),
+            ("2.7", &["3.13"], true),
+            ("4", &["3.13"], false),
+            ("slim", &["3.13"], false),
+            ("", &["3.13"], false),
+            ("8u181-jdk", &["8u191", "10"], true),
+            ("8u392", &["8u191", "10"], false),
+            ("8-jre", &["8u191", "10"], false),
+            ("9.0.4", &["8u191", "10"], true),
+            ("10-jdk", &["8u191", "10"], false),
+            ("21.0.2_13-jre", &["8u191", "10"], false),
+            ("99999999999.1", &["3.13"], false),
+        ];
+        for (tag, since, expected) in rows {
+            assert_eq!(is_older(tag, since), expected, "{tag}");
+        }
+    }
+
+    #[test]
+    fn scripts_as_commands() {
+        let rows: [(&str, &[&[&str]]); 6] = [
+            ("java -jar app.jar", &[&["java", "-jar", "app.jar"]]),
+            ("cd /app && exec java", &[&["cd", "/app"], &["exec", "java"]]),
+            ("a; b | c & (d)\n e", &[&["a"], &["b"], &["c"], &["d"], &["e"]]),
+            ("echo 'a; b' \"c && d\" e", &[&["echo", "a; b", "c && d", "e"]]),
+            ("A='b c' d", &[&["A='b c", "d"]]),
+            ("", &[]),
+        ];
+        for (script, expected) in rows {
+            let commands: Vec<_> = shell_commands(script).into_iter().filter(|command| !command.is_empty()).collect();
+            assert_eq!(commands, expected, "{script}");
+        }
+    }
 }
