@@ -16,6 +16,8 @@ mod python;
 mod ruby;
 mod rust;
 
+use std::fmt;
+
 pub use detect::{Signal, detect, older_tag};
 
 /// Every runtime, in the order in which its variables stand in `env`.
@@ -78,9 +80,9 @@ pub struct Variable {
     pub conflicts: &'static [&'static str],
     /// Words of command and args that make it so: whole words or, where they end in `*`, beginnings of words.
     pub conflicting_words: &'static [&'static str],
-    /// The first version that knows it, as the tags of the runtime's own images count (major, minor; `8u191` is 8, 191),
-    /// once per branch; empty: all versions that matter.
-    pub since: &'static [(u32, u32)],
+    /// The first version that knows it, as the tags of the runtime's own images count, once per branch (`8u191`, `10`);
+    /// empty: all that matter.
+    pub since: &'static [&'static str],
     /// What happens without it and what it does: one sentence with the source.
     pub about: &'static str,
 }
@@ -113,6 +115,18 @@ impl Value {
         match self {
             Self::One(formula) => formula.basis(),
             Self::Flags { flags, .. } => flags.first().map_or(Basis::Cpu, |flag| flag.formula.basis()),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(formula) => formula.fmt(formatter),
+            Self::Flags { flags, .. } => {
+                let flags: Vec<_> = flags.iter().map(|flag| format!("`{}`, {}", flag.format, flag.formula)).collect();
+                formatter.write_str(&flags.join("; "))
+            }
         }
     }
 }
@@ -189,6 +203,36 @@ impl Formula {
     }
 }
 
+/// The value in words.
+impl fmt::Display for Formula {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workers { rounding: Rounding::Up, minimum } => {
+                write!(formatter, "CPU limit rounded up, at least {minimum}")
+            }
+            Self::Workers { rounding: Rounding::Down, minimum } => {
+                write!(formatter, "CPU limit over processes, rounded down, at least {minimum}")
+            }
+            Self::WorkersOfRequest => {
+                formatter.write_str("CPU request times `requestFactor`, where requests are the basis")
+            }
+            Self::Arenas => formatter.write_str("8 per core of the CPU limit, rounded up"),
+            Self::MemoryCeiling { minimum_limit } => {
+                let minimum = minimum_limit >> 20;
+                write!(formatter, "memory limit less headroom (10 %), in bytes, from a limit of {minimum}Mi on")
+            }
+            Self::OldGeneration => {
+                formatter.write_str("memory limit in MiB less a quarter, 64 at least, from a limit of 128Mi on")
+            }
+            Self::HeapPercent => formatter.write_str("75.0 from a memory limit of 1Gi on, 65.0 from 512Mi on"),
+            Self::HeapHexadecimal => {
+                formatter.write_str("three quarters of the memory limit in bytes, hexadecimal, from 20Mi of heap on")
+            }
+            Self::Fixed(value) => write!(formatter, "`{value}`, where there is a CPU limit"),
+        }
+    }
+}
+
 /// What it takes for a variable to be injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
@@ -198,6 +242,30 @@ pub enum Tier {
     Named,
     /// The variable itself is named.
     OptIn,
+}
+
+/// The README's table: every variable, its value and what it takes for it to be injected, as Markdown.
+pub fn table() -> String {
+    let mut table = String::from("| runtime | variable | value | injected by | since |\n|---|---|---|---|---|\n");
+    for runtime in ALL {
+        for variable in runtime.variables {
+            let Variable { name, value, tier, .. } = variable;
+            let since = variable.since.join(", ");
+            table.push_str(&format!("| `{}` | `{name}` | {value} | {tier} | {since} |\n", runtime.name));
+        }
+    }
+    table
+}
+
+/// As the README's table says it.
+impl fmt::Display for Tier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Detected => "policy, annotation or detection",
+            Self::Named => "policy or annotation",
+            Self::OptIn => "opt-in",
+        })
+    }
 }
 
 pub fn find(name: &str) -> Option<&'static Runtime> {
@@ -225,4 +293,54 @@ pub fn is_like(name: &str, pattern: &str) -> bool {
 
 pub fn is_opt_in(name: &str) -> bool {
     variables().any(|variable| variable.name == name && variable.tier == Tier::OptIn)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// What detection answers must not depend on the order of `ALL`.
+    #[test]
+    fn no_sign_stands_for_two_runtimes() {
+        let mut owners: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+        for runtime in ALL {
+            let Signs { open_telemetry, datadog, commands, variables, images, products } = &runtime.signs;
+            let kinds = [("command", *commands), ("variable", *variables), ("image", *images), ("image", *products)];
+            let words = kinds.iter().flat_map(|(kind, words)| words.iter().map(move |word| (*kind, *word)));
+            let languages = [("OpenTelemetry", open_telemetry), ("Datadog", datadog)];
+            let languages = languages.into_iter().filter_map(|(kind, language)| Some((kind, (*language)?)));
+            for sign in words.chain(languages) {
+                assert_eq!(owners.insert(sign, runtime.name), None, "{sign:?}");
+            }
+        }
+    }
+
+    /// A shared variable is the same wherever it stands, and every flag has its number.
+    #[test]
+    fn variables_are_whole() {
+        for variable in variables() {
+            let same = variables().filter(|other| other.name == variable.name).all(|other| other == variable);
+            assert!(same, "{}", variable.name);
+            assert!(!variable.conflicts.contains(&variable.name), "{}", variable.name);
+            if let Value::Flags { flags, .. } = &variable.value {
+                assert!(!flags.is_empty() && flags.iter().all(|flag| flag.format.contains("{}")), "{}", variable.name);
+                assert_eq!(variable.tier, Tier::OptIn, "{}", variable.name);
+            }
+        }
+    }
+
+    #[test]
+    fn patterns() {
+        let rows = [
+            ("SPRING_X", "SPRING_*", true),
+            ("SPRING", "SPRING_*", false),
+            ("java", "java", true),
+            ("javac", "java", false),
+        ];
+        for (name, pattern, expected) in rows {
+            assert_eq!(is_like(name, pattern), expected, "{name} {pattern}");
+        }
+    }
 }

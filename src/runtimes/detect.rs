@@ -25,17 +25,21 @@ pub fn older_tag<'i>(image: &'i str, variable: &Variable) -> Option<&'i str> {
 }
 
 /// Before 3.13: `3.12-slim`. Before 8u191 and 10: `8u181-jdk`, `9`, not `8u392`. `3` and `slim` may be anything.
-fn is_older(tag: &str, since: &[(u32, u32)]) -> bool {
-    let number = |text: &str| {
-        let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-        text[..end].parse::<u32>().ok()
-    };
-    let Some(major) = number(tag) else { return false };
-    let minor = tag.trim_start_matches(|character: char| character.is_ascii_digit()).strip_prefix(['.', 'u']);
-    match since.iter().find(|(of, _)| *of == major) {
-        Some((_, first)) => minor.and_then(number).is_some_and(|minor| minor < *first),
-        None => since.iter().any(|(of, _)| major < *of),
+fn is_older(tag: &str, since: &[&str]) -> bool {
+    let Some((major, minor)) = version(tag) else { return false };
+    let first = || since.iter().copied().filter_map(version);
+    match first().find(|(of, _)| *of == major) {
+        Some((_, first)) => minor.is_some_and(|minor| Some(minor) < first),
+        None => first().any(|(of, _)| major < of),
     }
+}
+
+/// Major and minor number of `3.12-slim` or `8u392`.
+fn version(tag: &str) -> Option<(u32, Option<u32>)> {
+    let digits = |text: &str| text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (major, rest) = tag.split_at(digits(tag));
+    let minor = rest.strip_prefix(['.', 'u']).and_then(|rest| rest[..digits(rest)].parse().ok());
+    Some((major.parse().ok()?, minor))
 }
 
 /// What gave a runtime away.
@@ -150,13 +154,14 @@ fn by_program<'a>(words: &[&'a str]) -> Vec<(&'static Runtime, Signal<'a>)> {
 /// What programs run that only start another one: `tini -- java`, `env A=1 java`, `exec java`.
 fn unwrapped<'s, 'a>(mut words: &'s [&'a str]) -> &'s [&'a str] {
     const WRAPPERS: [&str; 8] = ["catatonit", "dumb-init", "env", "exec", "nice", "nohup", "time", "tini"];
-    let mut is_wrapped = false;
+    let mut had_wrapper = false;
     while let [first, rest @ ..] = words {
         let is_wrapper = WRAPPERS.contains(&file_name(first));
-        if !is_wrapper && !(is_wrapped && first.starts_with('-')) && !is_assignment(first) {
+        let is_option = had_wrapper && first.starts_with('-');
+        if !(is_wrapper || is_option || is_assignment(first)) {
             break;
         }
-        is_wrapped |= is_wrapper;
+        had_wrapper |= is_wrapper;
         words = rest;
     }
     words
@@ -241,4 +246,49 @@ fn by_image<'a>(container: &'a Container<'_>) -> Option<(&'static Runtime, Signa
 
 fn non_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_tags() {
+        let rows = [
+            ("3.12-slim", &["3.13"][..], true),
+            ("3.12", &["3.13"], true),
+            ("3.13.0rc1", &["3.13"], false),
+            ("3", &["3.13"], false),
+            ("2.7", &["3.13"], true),
+            ("4", &["3.13"], false),
+            ("slim", &["3.13"], false),
+            ("", &["3.13"], false),
+            ("8u181-jdk", &["8u191", "10"], true),
+            ("8u392", &["8u191", "10"], false),
+            ("8-jre", &["8u191", "10"], false),
+            ("9.0.4", &["8u191", "10"], true),
+            ("10-jdk", &["8u191", "10"], false),
+            ("21.0.2_13-jre", &["8u191", "10"], false),
+            ("99999999999.1", &["3.13"], false),
+        ];
+        for (tag, since, expected) in rows {
+            assert_eq!(is_older(tag, since), expected, "{tag}");
+        }
+    }
+
+    #[test]
+    fn scripts_as_commands() {
+        let rows: [(&str, &[&[&str]]); 6] = [
+            ("java -jar app.jar", &[&["java", "-jar", "app.jar"]]),
+            ("cd /app && exec java", &[&["cd", "/app"], &["exec", "java"]]),
+            ("a; b | c & (d)\n e", &[&["a"], &["b"], &["c"], &["d"], &["e"]]),
+            ("echo 'a; b' \"c && d\" e", &[&["echo", "a; b", "c && d", "e"]]),
+            ("A='b c' d", &[&["A='b c", "d"]]),
+            ("", &[]),
+        ];
+        for (script, expected) in rows {
+            let commands: Vec<_> = shell_commands(script).into_iter().filter(|command| !command.is_empty()).collect();
+            assert_eq!(commands, expected, "{script}");
+        }
+    }
 }

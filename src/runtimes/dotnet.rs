@@ -20,7 +20,7 @@ pub const DOTNET: Runtime = Runtime {
             tier: Tier::Detected,
             conflicts: &["COMPlus_PROCESSOR_COUNT"],
             conflicting_words: &[],
-            since: &[(6, 0)],
+            since: &["6"],
             about: "Processors, decimal, only where requests are the basis: with a limit the runtime counts the same (learn.microsoft.com, Environment.ProcessorCount).",
         },
         Variable {
@@ -34,7 +34,7 @@ pub const DOTNET: Runtime = Runtime {
                 "DOTNET_gcServer",
             ],
             conflicting_words: &[],
-            since: &[(6, 0)],
+            since: &["6"],
             about: "Heap of 75 % of the memory limit in bytes, hexadecimal (learn.microsoft.com, GC settings); the runtime's own default is the same, hence opt-in.",
         },
     ],

@@ -35,7 +35,7 @@ pub const JAVA: Runtime = Runtime {
         // Paketo's launcher computes a heap of its own.
         conflicts: &["BPL_JVM_*"],
         conflicting_words: &[],
-        since: &[(8, 191), (10, 0)],
+        since: &["8u191", "10"],
         about: "Heap of 75 % of memory (65 % under 1Gi, none under 512Mi) and the CPU limit rounded up (docs.oracle.com, the java command); replaces what the image sets, hence opt-in.",
     }],
 };

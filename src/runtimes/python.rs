@@ -50,7 +50,7 @@ pub const PYTHON: Runtime = Runtime {
             tier: Tier::Detected,
             conflicts: &[],
             conflicting_words: &[],
-            since: &[(3, 13)],
+            since: &["3.13"],
             about: "What os.cpu_count() says, from which pools are sized: the CPU limit rounded up (docs.python.org, PYTHON_CPU_COUNT); 3.12 and older ignore it.",
         },
         Variable {

@@ -131,6 +131,9 @@ fn images() {
     ]);
 }
 
+/// A name, annotations, what is found.
+type Row<'a> = (&'a str, Vec<(String, &'a str)>, String);
+
 #[test]
 fn instrumentation() {
     let otel = |language: &str| format!("instrumentation.opentelemetry.io/inject-{language}");
@@ -138,7 +141,7 @@ fn instrumentation() {
     let names = "instrumentation.opentelemetry.io/container-names".to_owned();
     let python_names = "instrumentation.opentelemetry.io/python-container-names".to_owned();
     let by_otel = "an OpenTelemetry annotation";
-    let rows: [(&str, Vec<(String, &str)>, String); 17] = [
+    let rows: Vec<Row> = vec![
         ("python", vec![(otel("python"), "true")], format!("python: {by_otel}")),
         ("by the name of a resource", vec![(otel("java"), "observability/java")], format!("java: {by_otel}")),
         ("nodejs", vec![(otel("nodejs"), "true")], format!("node: {by_otel}")),

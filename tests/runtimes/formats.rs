@@ -21,7 +21,7 @@ static POLICIES: LazyLock<Vec<PolicySet>> = LazyLock::new(|| {
     for form in ["Auto", "Literal"] {
         for basis in ["Limits", "LimitsElseRequests", "Requests"] {
             for rest in
-                ["", ", skip: [OMP_NUM_THREADS], headroomPercent: 50", ", skipAbove: 10000, resizePolicy: Restart"]
+                ["", ", skip: [OMP_NUM_THREADS], headroomPercent: 50", ", skipAbove: 1024, resizePolicy: Restart"]
             {
                 policies.push(policy(&format!("{{{everything}, values: {form}, cpuFrom: {basis}{rest}}}")));
             }

@@ -29,7 +29,7 @@ const LIMITS: [(&str, &str); 8] = [
     ("2", "1Gi"),
     ("7500m", "12Gi"),
     ("64", "256Gi"),
-    ("64", "7Ei"),
+    ("1024", "7Ei"),
 ];
 
 /// What a runtime says of itself, by key.
@@ -67,7 +67,7 @@ struct Workshop {
 const RUNTIMES: [Runtime; 19] = [
     Runtime {
         name: "go",
-        settings: "{}",
+        settings: "{runtimes: [go]}",
         command: |shop| shop.build("go", &["build", "-o"], "go.go"),
         stand_in: nothing,
         check: |set, _, said| {
@@ -196,7 +196,7 @@ const RUNTIMES: [Runtime; 19] = [
     },
     Runtime {
         name: "bun",
-        settings: "{}",
+        settings: "{runtimes: [go]}",
         command: |_| program("bun", &["-e", "console.log(`cpus=${navigator.hardwareConcurrency}`)"]),
         stand_in: nothing,
         check: |_, _, said| equal(said, &[("cpus", &cores().to_string())]),
@@ -265,10 +265,10 @@ fn every_runtime_starts_and_does_what_it_is_told() {
 fn try_out(runtime: &Runtime) -> Result<Vec<String>, String> {
     let shop = Workshop { folder: tempfile::tempdir().unwrap() };
     let command = (runtime.command)(&shop)?;
-    let policies = [
-        policy(runtime.settings),
-        policy(&runtime.settings.replacen('{', "{values: Literal, ", 1).replace(", }", "}")),
-    ];
+    let policies = ["Auto", "Literal"].map(|form| {
+        let settings = runtime.settings.trim_start_matches('{');
+        policy(&format!("{{values: {form}, skipAbove: 1024, {settings}"))
+    });
     let restarts = json!({"resizePolicy": [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]});
     let mut faults = Vec::new();
     let mut seen = Vec::new();

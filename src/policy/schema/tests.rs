@@ -611,7 +611,7 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         "{runtimeSizing: {headroomPercent: 100, skipAbove: 0, requestFactor: 1.5}, priority: 99999999999}",
         &[
             "5:37 spec.runtimeSizing.headroomPercent: must be a whole number from 0 to 99, not 100",
-            "5:53 spec.runtimeSizing.skipAbove: must be a whole number from 1 to 100000, not 0",
+            "5:53 spec.runtimeSizing.skipAbove: must be a whole number from 1 to 1024, not 0",
             "5:71 spec.runtimeSizing.requestFactor: must be a whole number from 1 to 1000, not 1.5",
             "5:87 spec.priority: must be a whole number from -2147483648 to 2147483647, not 99999999999",
         ],
