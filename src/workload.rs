@@ -6,6 +6,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Visitor},
 };
+use serde_path_to_error::{Segment, Track};
 
 use crate::{
     object::{self, Container, List, Metadata, PodSpec},
@@ -103,6 +104,26 @@ impl<'a> Workload<'a> {
         let workload = Self::read(kind, &mut deserializer)?;
         deserializer.end()?;
         Ok(workload)
+    }
+
+    /// Where an object that does not decode is wrong, as a pointer. A second decoding, which remembers the way: only people
+    /// at a terminal are worth it.
+    pub fn fault(kind: Kind, json: &'a str) -> Option<String> {
+        object::start_counting();
+        let mut track = Track::new();
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let read = Self::read(kind, serde_path_to_error::Deserializer::new(&mut deserializer, &mut track));
+        read.is_err().then(|| {
+            let mut pointer = String::new();
+            for segment in &track.path() {
+                match segment {
+                    Segment::Seq { index } => pointer::push_index(&mut pointer, *index),
+                    Segment::Map { key } => pointer::push(&mut pointer, key),
+                    Segment::Enum { .. } | Segment::Unknown => {}
+                }
+            }
+            pointer
+        })
     }
 
     fn read<D: Deserializer<'a>>(kind: Kind, deserializer: D) -> Result<Self, D::Error> {

@@ -13,7 +13,7 @@ use crate::{
     fitting::Pod,
     manifest::{Document, Object},
     node::Node,
-    policies,
+    pointer, policies,
     policy::{Labels, Mode, PolicySet},
     report::{ObjectName, ReportedError},
     review::{Context, review},
@@ -174,7 +174,15 @@ impl Bench {
                     self.workload(judged, api_version, &workload, rest, tell);
                 }
                 Err(error) => {
-                    rest.fail(manifest, place, format!("this {kind} cannot be read: {}", without_place(&error)));
+                    let fault = Workload::fault(known, &object.json).unwrap_or_default();
+                    let start = document.locate(&format!("{}{fault}", object.pointer_prefix)).start;
+                    let field = pointer::field_path(&fault);
+                    let why = without_place(&error);
+                    rest.fail(
+                        manifest,
+                        Some((start.line, start.column)),
+                        format!("this {kind} cannot be read: {field}: {why}"),
+                    );
                 }
             }
         }
@@ -220,15 +228,15 @@ impl Bench {
     }
 }
 
-/// The webhook never patches a template and never judges what another controller owns.
+/// The webhook never patches a template, and never judges what another controller owns or what is on its way out.
 fn answer_as_admission(workload: &Workload<'_>, verdict: &mut Verdict<'_>) {
     if !workload.kind.is_template() {
         return;
     }
-    let is_owned = workload.metadata.controller_kind().is_some();
+    let is_spared = workload.metadata.controller_kind().is_some() || workload.metadata.deletion.0;
     verdict.findings.retain_mut(|finding| {
         finding.mode = admission::admission_mode(finding, workload.kind);
-        finding.mode != Mode::Disabled && !is_owned
+        finding.mode != Mode::Disabled && !is_spared
     });
 }
 

@@ -31,9 +31,7 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     let mut report = Report { rule: Rule::RuntimeSizing, mode: settings.mode, policy: governed.policy, verdict };
     let first = report.verdict.findings.len();
     for (runtime, signal) in chosen(settings, fitting) {
-        // What the policy defines itself replaces the catalogue's: else each review would undo the other's value.
-        let is_own = |name: &str| settings.variables.iter().any(|own| own.name == name);
-        for variable in runtime.variables.iter().filter(|variable| !is_own(variable.name)) {
+        for variable in runtime.variables.iter().filter(|variable| !is_platforms(variable.name, settings)) {
             if let Some(wanted) = Wanted::of(variable, signal, settings, fitting) {
                 fit(&wanted, settings, fitting, &mut report);
             }
@@ -45,6 +43,11 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     if gets_resize_policy(settings, fitting) {
         restart_on_resize(first, fitting, &mut report);
     }
+}
+
+/// Whether the policy has a formula of its own for a name: two for one would take turns.
+fn is_platforms(name: &str, settings: &RuntimeSizing) -> bool {
+    settings.variables.iter().any(|variable| variable.name == name)
 }
 
 /// The runtimes of a container: the annotation's, else the policy's and the detected ones, in the catalogue's order.

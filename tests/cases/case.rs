@@ -151,7 +151,7 @@ pub fn all() -> Vec<Case> {
     }
     files.sort();
     let cases: Vec<Case> = files.iter().flat_map(|path| read(path)).collect();
-    assert!(cases.len() > 10, "only {} cases were found", cases.len());
+    assert!(cases.len() > 400, "only {} cases were found", cases.len());
     cases
 }
 
@@ -210,8 +210,8 @@ fn case(name: String, content: Map<String, Value>, manifest: Option<String>) -> 
     let file: File = serde_json::from_value(Value::Object(content)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let policies = match (file.policy, file.policies) {
         (None, None) => None,
-        (Some(spec), None) => Some(BTreeMap::from([policy("case".to_owned(), spec)])),
-        (None, Some(specs)) => Some(specs.into_iter().map(|(name, spec)| policy(name, spec)).collect()),
+        (Some(spec), None) => Some(BTreeMap::from([policy("case".to_owned(), &spec)])),
+        (None, Some(specs)) => Some(specs.into_iter().map(|(name, spec)| policy(name, &spec)).collect()),
         (Some(_), Some(_)) => panic!("{name}: policy or policies"),
     };
     let patch = match (file.patch, file.env, file.probes) {
@@ -248,7 +248,7 @@ fn case(name: String, content: Map<String, Value>, manifest: Option<String>) -> 
     }
 }
 
-fn policy(name: String, spec: Value) -> (String, String) {
+fn policy(name: String, spec: &Value) -> (String, String) {
     let object = json!({
         "apiVersion": "podfit.dev/v1alpha1", "kind": "SizingPolicy", "metadata": {"name": name}, "spec": spec,
     });

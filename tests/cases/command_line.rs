@@ -36,6 +36,7 @@ fn of_groups(groups: &[(&Ground, Vec<&Case>)]) -> Differences {
     for (ground, cases) in groups {
         let bench = Bench::new(ground, cases);
         let fixed = bench.check(cases, &mut differences);
+        bench.check_as_admission(cases, &mut differences);
         bench.fix(cases, &fixed, &mut differences);
     }
     differences
@@ -78,8 +79,8 @@ impl<'c> Bench<'c> {
         command.arg("manifests").output().unwrap()
     }
 
-    fn report(&self) -> (Option<i32>, Value) {
-        let output = self.run(&["check", "-o", "json"]);
+    fn report(&self, more: &[&str]) -> (Option<i32>, Value) {
+        let output = self.run(&[&["check", "-o", "json"], more].concat());
         let report = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
         (output.status.code(), report)
@@ -87,7 +88,7 @@ impl<'c> Bench<'c> {
 
     /// What each case's patch makes of its object.
     fn check(&self, cases: &[&Case], differences: &mut Differences) -> Vec<Value> {
-        let (code, report) = self.report();
+        let (code, report) = self.report(&[]);
         let denies = report["summary"]["deny"] != 0;
         assert_eq!((code, &report["errors"]), (Some(i32::from(denies)), &Value::Array(Vec::new())), "{report:#}");
         let mut fixed = Vec::new();
@@ -111,6 +112,27 @@ impl<'c> Bench<'c> {
         fixed
     }
 
+    /// `--as-admission` is what the webhook answers to a creation by somebody who is no node.
+    fn check_as_admission(&self, cases: &[&Case], differences: &mut Differences) {
+        let (_, report) = self.report(&["--as-admission"]);
+        let is_new = |case: &Case| {
+            case.request.operation == "CREATE" && !case.request.groups.iter().any(|group| group == "system:nodes")
+        };
+        for (index, case) in cases.iter().enumerate().filter(|(_, case)| is_new(case)) {
+            let of_mode =
+                |mode: &'static str| of_file(&report["findings"], index).filter(move |finding| finding["mode"] == mode);
+            let denies = of_mode("Deny").next().is_some();
+            differences.compare(case, "refused --as-admission", &denies, &case.expected.denial.is_some());
+            let warnings = of_mode("Warn").map(|finding| {
+                format!("{} [{}]", finding["message"].as_str().unwrap(), finding["rule"].as_str().unwrap())
+            });
+            // Others are about annotations, which `check` tells beside the report.
+            let of_findings = |text: &&String| !text.starts_with("podfit.dev/") && !text.contains(" gets no ");
+            let expected: Vec<_> = case.expected.warnings.iter().filter(of_findings).cloned().collect();
+            differences.compare(case, "warnings --as-admission", &warnings.collect::<Vec<_>>(), &expected);
+        }
+    }
+
     fn fix(&self, cases: &[&Case], fixed: &[Value], differences: &mut Differences) {
         let output = self.run(&["fix", "--write"]);
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -118,7 +140,7 @@ impl<'c> Bench<'c> {
         for (index, case) in cases.iter().enumerate() {
             differences.compare(case, "object of fix", &object_in(&self.manifest(index)), &fixed[index]);
         }
-        let (_, report) = self.report();
+        let (_, report) = self.report(&[]);
         for (index, case) in cases.iter().enumerate() {
             let words = of_file(&report["findings"], index).map(word).filter(|word| word.contains(" Inject "));
             differences.compare(case, "injections after fix", &words.collect::<Vec<_>>(), &Vec::<String>::new());

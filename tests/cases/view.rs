@@ -66,7 +66,7 @@ impl Differences {
                 self.compare(case, what, &found, &Lines(expected.clone()));
             }
             Patch::Container { env, probes } => {
-                self.compare_container(case, what, found, env.as_ref(), probes.as_ref())
+                self.compare_container(case, what, found, env.as_ref(), probes.as_ref());
             }
         }
     }
@@ -113,7 +113,7 @@ fn prefix(case: &Case) -> &'static str {
 /// `NAME=literal`, `NAME<-metadata.name`, `NAME<-limits.cpu/1`, `NAME<-?` for any other source.
 fn variables(container: &Value) -> Vec<String> {
     let env = container["env"].as_array().map(Vec::as_slice).unwrap_or_default();
-    env.iter().map(|variable| variable_of(variable)).collect()
+    env.iter().map(variable_of).collect()
 }
 
 fn variable_of(variable: &Value) -> String {

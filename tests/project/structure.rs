@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "manifest",
             "node",
             "patch",
+            "pointer",
             "policies",
             "policy",
             "report",
