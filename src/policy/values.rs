@@ -67,6 +67,10 @@ pub(super) fn variable_name(text: &str) -> Result<String, String> {
     let is_name = text.len() <= 253
         && text.starts_with(|character: char| character.is_ascii_alphabetic() || character == '_')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    // Another value under this name would become part of GOMEMLIMIT.
+    if text == runtimes::MEMORY_HELPER {
+        return Err(format!("must not be `{text}`, which podfit itself fills; choose another name"));
+    }
     if is_name {
         return Ok(text.to_owned());
     }

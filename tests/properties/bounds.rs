@@ -98,7 +98,7 @@ fn bodies() -> Vec<(&'static str, String)> {
         ("many wishes", annotated("podfit.dev/skip", &"GOMAXPROCZ,".repeat(much / 11))),
         ("many wishes that nobody knows", annotated("podfit.dev/runtimes", &"x,".repeat(much / 2))),
         ("10,000 containers and many annotations", many_annotations(10_000, 80_000)),
-        ("1,000 containers and many annotations", many_annotations(1_000, 80_000)),
+        ("1,000 containers and many annotations", many_annotations(1_000, 20_000)),
         ("repeated keys", around(&filled("{", r#""spec":{}"#, "}"))),
         ("repeated unread keys", around(&filled("{", r#""x":{}"#, "}"))),
         (

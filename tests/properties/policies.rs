@@ -126,7 +126,7 @@ fn image_tag(choices: &mut Choices) -> Value {
 fn pod_identity(choices: &mut Choices) -> Value {
     object(|rule| {
         injecting_mode(rule, choices);
-        let odd = json!({"HEAP": "metadata.labels['app']", "GOMAXPROCS": "status.podIP", "PODFIT_MEMORY_LIMIT_MI": "spec.nodeName"});
+        let odd = json!({"HEAP": "metadata.labels['app']", "GOMAXPROCS": "status.podIP", "NODE": "spec.nodeName"});
         set(
             rule,
             "variables",

@@ -592,6 +592,13 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "the helper's name",
+        "{podIdentity: {variables: {PODFIT_MEMORY_LIMIT_MI: metadata.name}}}",
+        &[
+            "5:30 spec.podIdentity.variables.PODFIT_MEMORY_LIMIT_MI: the key must not be `PODFIT_MEMORY_LIMIT_MI`, which podfit itself fills; choose another name",
+        ],
+    ),
+    (
         "a variable twice",
         "{podIdentity: {variables: {A: metadata.name, A: metadata.uid}}}",
         &["5:48 spec.podIdentity.variables.A: is given twice; keep one"],
