@@ -22,6 +22,10 @@ shell:
 test:
     .ci/run test
 
+# The real runtimes, those of packages too.
+runtimes:
+    .ci/run runtimes
+
 release:
     .ci/run release
 

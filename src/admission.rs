@@ -9,6 +9,7 @@ use crate::{
     fitting::Pod,
     patch,
     policy::{Labels, Mode, PolicySet},
+    resize,
     review::{Context, review},
     rules::Rule,
     verdict::{Finding, SkipReason, Verdict},
@@ -171,7 +172,11 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
             {
                 return Response::allowed(phase, &head, Decision::Failed).saying(why);
             }
-            validation(&head, object, &verdict)
+            let mut warnings = if scope.only.is_none() { warnings_of_wishes(&verdict) } else { Vec::new() };
+            if head.sub_resource == "resize" {
+                warnings.extend(warnings_of_resize(objects.old_object, &pod));
+            }
+            validation(&head, object, &verdict, warnings)
         }
     }
 }
@@ -273,10 +278,11 @@ fn mutation(head: &Head<'_>, verdict: &Verdict<'_>, pod: &Pod<'_>) -> Answer {
     answer
 }
 
-fn validation(head: &Head<'_>, object: &Workload<'_>, verdict: &Verdict<'_>) -> Answer {
+/// `others`: warnings beside those of the findings.
+fn validation(head: &Head<'_>, object: &Workload<'_>, verdict: &Verdict<'_>, others: Vec<String>) -> Answer {
     let of = |mode| verdict.findings.iter().filter(move |finding| finding.mode == mode);
     let mut warnings: Vec<String> = of(Mode::Warn).take(response::MAX_WARNINGS).map(response::in_brief).collect();
-    warnings.extend(warnings_of_wishes(verdict));
+    warnings.extend(others);
     let denied: Vec<&Finding<'_>> = of(Mode::Deny).collect();
     let decision = match (denied.is_empty(), warnings.is_empty()) {
         (false, _) => Decision::Denied,
@@ -308,6 +314,12 @@ fn warnings_of_wishes(verdict: &Verdict<'_>) -> Vec<String> {
     let skips = skips
         .map(|skip| format!("container {:?} gets no {}: {skip} [{}]", skip.container, skip.subject, skip.rule.id()));
     verdict.notes.iter().cloned().chain(skips).collect()
+}
+
+/// Without an old object there is nothing to compare with, and nothing to warn of.
+fn warnings_of_resize(old: Option<&RawValue>, pod: &Pod<'_>) -> Vec<String> {
+    let old = old.and_then(|old| Workload::decode(Kind::Pod, old.get()).ok());
+    old.map(|old| resize::warnings(&old, pod)).unwrap_or_default()
 }
 
 /// `/mutate` allows without a patch; `/validate` fails, so that the installed failurePolicy decides.

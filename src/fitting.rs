@@ -4,11 +4,13 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
+    image::Image,
     injected::Injected,
     object::{Amounts, Env, EnvSource, Given},
     policy::{Basis, DefaultLimit, Mode, Policy},
     quantity::Quantity,
     rules::Rule,
+    runtimes::is_like,
     verdict::{Field, Finding, OriginBasis, Skip, SkipReason, Verdict},
     wishes::Wishes,
     workload::{ContainerAt, ContainerKind, Workload},
@@ -180,10 +182,65 @@ impl<'a> Fitting<'a> {
         }
     }
 
-    /// The first envFrom source that could supply a name: its prefix, empty for a source without one.
-    pub fn env_from_for(&self, name: &str) -> Option<&'a str> {
+    /// The first envFrom source that could supply a name, or one like a pattern that ends in `*`: its prefix, empty for a
+    /// source without one.
+    pub fn env_from_for(&self, pattern: &str) -> Option<&'a str> {
         let prefix = |source: &'a EnvSource<'a>| source.prefix.as_ref().map_or("", |prefix| prefix.as_str());
-        self.at.container.env_from.iter().map(prefix).find(|prefix| name.starts_with(prefix))
+        self.at.container.env_from.iter().map(prefix).find(|prefix| match pattern.strip_suffix('*') {
+            Some(beginning) => beginning.starts_with(prefix) || prefix.starts_with(beginning),
+            None => pattern.starts_with(prefix),
+        })
+    }
+
+    /// A variable of that name or, where the pattern ends in `*`, one whose name begins so.
+    pub fn variable_like(&self, pattern: &'static str) -> Option<Cow<'a, str>> {
+        match pattern.strip_suffix('*') {
+            Some(beginning) => {
+                let mut names = self.env().map(|(_, variable)| variable.name.as_str());
+                names.find(|name| name.starts_with(beginning)).map(Cow::Borrowed)
+            }
+            None => (self.standing(pattern) != Standing::Free).then_some(Cow::Borrowed(pattern)),
+        }
+    }
+
+    /// Whether podfit sets a variable, in this call or in an earlier one.
+    pub fn is_set_by_us(&self, name: &str) -> bool {
+        self.added.iter().any(|added| added == name)
+            || matches!(self.standing(name), Standing::Ours { .. } | Standing::OursLive)
+    }
+
+    /// A word of command or args, or a component of the image's name, that is like one of the patterns; programs without
+    /// their folder.
+    pub fn word_like(&self, patterns: &[&str]) -> Option<&'a str> {
+        if patterns.is_empty() {
+            return None;
+        }
+        let image = Image::parse(self.at.image()).ok();
+        let mut words = self.words().chain(image.iter().flat_map(|image| image.components()));
+        words.find(|word| {
+            let program = word.rsplit('/').next().unwrap_or(word);
+            patterns.iter().any(|pattern| is_like(word, pattern) || is_like(program, pattern))
+        })
+    }
+
+    /// Whether a word of command or args holds a text.
+    pub fn some_word_has(&self, part: &str) -> bool {
+        self.words().any(|word| word.contains(part))
+    }
+
+    /// Command and args word by word, scripts of `sh -c` too.
+    fn words(&self) -> impl Iterator<Item = &'a str> {
+        let container = self.at.container;
+        container.command.iter().chain(container.args.iter()).flat_map(|word| word.as_str().split_whitespace())
+    }
+
+    /// The only entry of a name, if it is a literal that refers to nothing: its index and value.
+    pub fn only_literal(&self, name: &str) -> Option<(usize, &'a str)> {
+        let mut entries = self.env().filter(|(_, variable)| variable.name.as_str() == name);
+        let (index, variable) = entries.next()?;
+        let value = variable.value.as_ref().map_or("", |value| value.as_str());
+        let is_plain = entries.next().is_none() && !variable.value_from.0 && !value.contains("$(");
+        is_plain.then_some((index, value))
     }
 
     pub fn add_variable(&mut self, name: Cow<'a, str>) {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::{
     json::{JsonText, push_text},
     object::{Container, Env, Text},
-    runtimes::Basis,
+    runtimes::{Basis, MEMORY_HELPER},
     verdict::{Change, Edit, OriginBasis, Source},
     workload::Workload,
 };
@@ -25,6 +25,9 @@ struct Record<'a> {
     /// Of a literal only.
     #[serde(borrow, default)]
     value: Option<Text<'a>>,
+    /// Bytes of the user's own text, which ours was put behind.
+    #[serde(default)]
+    kept: usize,
     #[serde(borrow)]
     source: Text<'a>,
     #[serde(borrow)]
@@ -36,6 +39,7 @@ struct Line<'e> {
     container: &'e str,
     subject: &'e str,
     value: Option<&'e str>,
+    kept: usize,
     source: LineSource<'e>,
     policy: &'e str,
 }
@@ -59,14 +63,32 @@ impl<'a> Injected<'a> {
         recorded.is_some() && !variable.value_from.0 && recorded == variable.value.as_ref().map(|value| value.as_str())
     }
 
+    /// Bytes at the front of a literal of ours that are the user's.
+    pub fn kept(&self, container: &str, variable: &str) -> usize {
+        self.record(container, variable).map_or(0, |record| record.kept)
+    }
+
     pub fn names(&self, container: &str, subject: &str) -> bool {
         self.record(container, subject).is_some()
+    }
+
+    /// What was computed from a resource's limit in a container, and whether it is live.
+    pub fn computed_from(&self, container: &str, basis: Basis) -> impl Iterator<Item = (&str, bool)> {
+        let sources = [format!("limits.{}=", basis.resource()), format!("spec.resources.limits.{}=", basis.resource())];
+        let records = self.0.get(container).into_iter().flatten();
+        let of_limit = records.filter(move |(_, record)| {
+            sources.iter().any(|source| record.source.as_str().starts_with(source.as_str()))
+        });
+        // The live ceiling is a literal that refers to its live helper.
+        of_limit.map(|(name, record)| {
+            (name.as_str(), record.value.as_ref().is_none_or(|value| value.as_str().contains(MEMORY_HELPER)))
+        })
     }
 
     /// The annotation's text after the edits, with what stands of the earlier record.
     pub fn rewritten<'e>(&'e self, workload: &'e Workload<'_>, edits: impl Iterator<Item = &'e Edit<'e>>) -> String {
         let mut lines = self.standing(workload);
-        lines.extend(edits.map(|edit| Line::of(edit, workload)));
+        lines.extend(edits.filter_map(|edit| Line::of(edit, self, workload)));
         lines.sort_by_key(|line| (line.container, line.subject));
         // Of two records of one subject the last is the edit's.
         lines.dedup_by(|next, kept| {
@@ -100,11 +122,23 @@ impl<'a> Injected<'a> {
                 container: at.name(),
                 subject: subject.as_str(),
                 value: record.value.as_ref().map(|value| value.as_str()),
+                kept: record.kept,
                 source: LineSource::Recorded(record.source.as_str()),
                 policy: record.policy.as_str(),
             }));
         }
         lines
+    }
+
+    /// What stays of a literal that an edit extends: all of the user's, or what stayed when we extended it first.
+    fn kept_by(&self, change: &Change<'_>, container: &Container<'_>) -> usize {
+        let Change::Variable { name, replaces: Some(index), .. } = change else { return 0 };
+        let env = container.env.iter().flat_map(|env| env.indexed());
+        let standing = env.filter(|(of, _)| of == index).find_map(|(_, variable)| {
+            let is_ours = self.is_our_literal(container.name.as_str(), variable);
+            (!is_ours).then(|| variable.value.as_ref().map_or(0, |value| value.as_str().len()))
+        });
+        standing.unwrap_or_else(|| self.kept(container.name.as_str(), name))
     }
 
     fn record(&self, container: &str, subject: &str) -> Option<&Record<'a>> {
@@ -113,7 +147,8 @@ impl<'a> Injected<'a> {
 }
 
 impl<'e> Line<'e> {
-    fn of(edit: &'e Edit<'e>, workload: &'e Workload<'_>) -> Self {
+    fn of(edit: &'e Edit<'e>, injected: &Injected<'_>, workload: &'e Workload<'_>) -> Option<Self> {
+        let container = workload.container_at(edit.place)?;
         let (subject, value) = match &edit.change {
             Change::Variable { name, source: Source::Literal(value), .. } => (name.as_ref(), Some(value.as_str())),
             Change::Variable { name, .. } => (name.as_ref(), None),
@@ -123,13 +158,14 @@ impl<'e> Line<'e> {
             Change::RestartOnResize { basis: Basis::Cpu } => ("resizePolicy.cpu", None),
             Change::RestartOnResize { basis: Basis::Memory } => ("resizePolicy.memory", None),
         };
-        Self {
-            container: workload.container_at(edit.place).map_or("", |container| container.name.as_str()),
+        Some(Self {
+            container: container.name.as_str(),
             subject,
             value,
+            kept: injected.kept_by(&edit.change, container),
             source: LineSource::Of(&edit.origin.basis),
             policy: edit.origin.policy,
-        }
+        })
     }
 
     fn push(&self, json: &mut String) {
@@ -139,6 +175,9 @@ impl<'e> Line<'e> {
             json.push_str(r#""value":"#);
             push_text(json, value);
             json.push(',');
+        }
+        if self.kept > 0 {
+            json.push_str(&format!(r#""kept":{},"#, self.kept));
         }
         json.push_str(r#""source":"#);
         match &self.source {

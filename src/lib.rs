@@ -26,6 +26,7 @@ pub mod policies;
 pub mod policy;
 pub mod quantity;
 pub mod report;
+pub mod resize;
 pub mod review;
 pub mod rules;
 pub mod runtimes;

@@ -229,7 +229,12 @@ pub struct Skip<'a> {
 pub enum SkipReason {
     AlreadyInjected,
     UserSet,
+    Covered,
     Conflict,
+    ConflictingWord,
+    NotLiteral,
+    VersionTooOld,
+    RuntimeKnows,
     EnvFrom,
     NoLimit,
     PodLimitShared,
@@ -254,10 +259,15 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::AlreadyInjected,
         Self::UserSet,
+        Self::Covered,
         Self::Conflict,
+        Self::ConflictingWord,
+        Self::NotLiteral,
+        Self::VersionTooOld,
+        Self::RuntimeKnows,
         Self::EnvFrom,
         Self::NoLimit,
         Self::PodLimitShared,
@@ -286,7 +296,12 @@ impl SkipReason {
         match self {
             Self::AlreadyInjected => "already-injected",
             Self::UserSet => "user-set",
+            Self::Covered => "covered",
             Self::Conflict => "conflict",
+            Self::ConflictingWord => "conflicting-word",
+            Self::NotLiteral => "not-literal",
+            Self::VersionTooOld => "version-too-old",
+            Self::RuntimeKnows => "runtime-knows",
             Self::EnvFrom => "env-from",
             Self::NoLimit => "no-limit",
             Self::PodLimitShared => "pod-limit-shared",
@@ -311,9 +326,17 @@ impl SkipReason {
         }
     }
 
-    /// Not a failure of ours: the user has it already, or said that it is not wanted.
+    /// Not a failure of ours: the user has it already, said that it is not wanted, or gains nothing from it.
     fn is_what_the_user_wants(self) -> bool {
-        matches!(self, Self::AlreadyInjected | Self::UserSet | Self::Annotation | Self::HasProbe)
+        matches!(
+            self,
+            Self::AlreadyInjected
+                | Self::UserSet
+                | Self::Covered
+                | Self::RuntimeKnows
+                | Self::Annotation
+                | Self::HasProbe
+        )
     }
 }
 
@@ -330,7 +353,16 @@ impl fmt::Display for Skip<'_> {
         match self.reason {
             SkipReason::AlreadyInjected => write!(formatter, "podfit has injected it already"),
             SkipReason::UserSet => write!(formatter, "the container sets it itself"),
+            SkipReason::Covered => write!(formatter, "podfit sets {about}, which covers it"),
             SkipReason::Conflict => write!(formatter, "the container sets {about}, which it would work against"),
+            SkipReason::ConflictingWord => write!(formatter, "the container's own words decide it: {about}"),
+            SkipReason::NotLiteral => {
+                write!(formatter, "the container's own value is no plain text that could be extended at its end")
+            }
+            SkipReason::VersionTooOld => {
+                write!(formatter, "the image's tag {about} names a version that does not know it")
+            }
+            SkipReason::RuntimeKnows => write!(formatter, "the runtime reads the {about} limit itself"),
             SkipReason::EnvFrom if about.is_empty() => {
                 write!(formatter, "envFrom without a prefix may supply it, and would be shadowed")
             }

@@ -142,7 +142,8 @@ fn known_skip(word: &str) -> Option<&str> {
         word,
         "all" | "pod-identity" | "runtime-sizing" | "probes" | "readinessProbe" | "livenessProbe" | "startupProbe"
     );
-    (rule || variable).then_some(word)
+    let of_catalogue = || runtimes::variables().any(|known| known.name == word);
+    (rule || variable || of_catalogue()).then_some(word)
 }
 
 fn process_count(word: &str) -> Option<u64> {

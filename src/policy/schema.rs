@@ -328,7 +328,8 @@ fn runtime_sizing(fields: &mut Fields<'_>) -> RuntimeSizing {
         skip_above: fields.or(
             "skipAbove",
             "A larger worker count is not injected: the runtime's own choice is better there.",
-            &Integer { min: 1, max: 100_000 },
+            // Erlang refuses to start with more.
+            &Integer { min: 1, max: 1_024 },
             64,
         ),
         headroom_percent: fields.or(

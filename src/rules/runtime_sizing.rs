@@ -13,12 +13,13 @@ use crate::{
     fitting::{Fitting, Report, Standing},
     policy::{Basis, EnvFrom, Governed, Mode, PlatformVariable, RuntimeSizing},
     rules::Rule,
-    runtimes::{self, Formula, MEMORY_HELPER, Runtime, Signal, Tier, Variable},
+    runtimes::{self, MEMORY_HELPER, Runtime, Signal, Tier, Value, Variable},
     verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, SkipReason, Source, Verdict},
     wishes,
     workload::ContainerKind,
 };
 
+mod flags;
 mod size;
 
 use size::{NotSized, Sized};
@@ -30,9 +31,13 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     }
     let mut report = Report { rule: Rule::RuntimeSizing, mode: settings.mode, policy: governed.policy, verdict };
     let first = report.verdict.findings.len();
+    let mut seen: Vec<&str> = Vec::new();
     for (runtime, signal) in chosen(settings, fitting) {
         for variable in runtime.variables.iter().filter(|variable| !is_platforms(variable.name, settings)) {
-            if let Some(wanted) = Wanted::of(variable, signal, settings, fitting) {
+            let wanted = Wanted::of(runtime, variable, signal, settings, fitting);
+            // Two runtimes may share a variable.
+            if let Some(wanted) = wanted.filter(|wanted| !seen.contains(&wanted.name)) {
+                seen.push(wanted.name);
                 fit(&wanted, settings, fitting, &mut report);
             }
         }
@@ -50,84 +55,89 @@ fn is_platforms(name: &str, settings: &RuntimeSizing) -> bool {
     settings.variables.iter().any(|variable| variable.name == name)
 }
 
-/// The runtimes of a container: the annotation's, else the policy's and the detected ones, in the catalogue's order.
-fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static Runtime, Signal<'a>)> {
-    if let Some(named) = fitting.pod.wishes.runtimes(fitting.at.name()) {
-        let known = runtimes::ALL.into_iter().filter(|runtime| named.contains(runtime));
-        return known.map(|runtime| (runtime, Signal::Annotation)).collect();
-    }
-    let detected = if settings.detect {
-        let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
-        runtimes::detect(&fitting.at, fitting.pod.workload.pod_metadata(), &is_ours)
-    } else {
-        Vec::new()
-    };
-    let signal = |runtime: &'static Runtime| {
-        if settings.runtimes.iter().any(|name| name == runtime.name) {
-            return Some((runtime, Signal::Policy));
+/// The runtimes of a container: the annotation's, else the policy's and the detected ones, in the catalogue's order. Those
+/// that nothing gives away come along for their opt-in variables.
+fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static Runtime, Option<Signal<'a>>)> {
+    let named = fitting.pod.wishes.runtimes(fitting.at.name());
+    let detected = match &named {
+        None if settings.detect => {
+            let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
+            runtimes::detect(&fitting.at, fitting.pod.workload.pod_metadata(), &is_ours)
         }
-        detected.iter().find(|(found, _)| *found == runtime).copied()
+        _ => Vec::new(),
     };
-    runtimes::ALL.into_iter().filter_map(signal).collect()
+    let signal = |runtime: &'static Runtime| match &named {
+        Some(named) => named.contains(&runtime).then_some(Signal::Annotation),
+        None if settings.runtimes.iter().any(|name| name == runtime.name) => Some(Signal::Policy),
+        None => detected.iter().find(|(found, _)| *found == runtime).map(|(_, signal)| *signal),
+    };
+    runtimes::ALL.into_iter().map(|runtime| (runtime, signal(runtime))).collect()
 }
 
 /// One variable that a container should have.
 struct Wanted<'a> {
     name: &'a str,
-    conflicts: &'static [&'static str],
     value: WantedValue<'a>,
     signal: Signal<'a>,
     /// By the Pod's own annotation.
     asked: bool,
 }
 
+#[derive(Clone, Copy)]
 enum WantedValue<'a> {
-    Formula(Formula),
+    Catalogue(&'static Variable),
     Platform(&'a PlatformVariable),
 }
 
 impl<'a> Wanted<'a> {
     fn of(
+        runtime: &Runtime,
         variable: &'static Variable,
-        signal: Signal<'a>,
+        signal: Option<Signal<'a>>,
         settings: &RuntimeSizing,
         fitting: &Fitting<'a>,
     ) -> Option<Self> {
-        let opted_in = fitting.pod.wishes.opts_in(fitting.at.name(), variable.name);
-        let is_wanted = match variable.tier {
-            Tier::Detected => true,
-            Tier::Named => matches!(signal, Signal::Policy | Signal::Annotation),
-            Tier::OptIn => opted_in || settings.opt_in.iter().any(|name| name == variable.name),
+        let asked = fitting.pod.wishes.opts_in(fitting.at.name(), variable.name);
+        let opted_in = settings.opt_in.iter().any(|name| name == variable.name);
+        let (is_wanted, signal) = match (variable.tier, signal) {
+            (Tier::Detected, Some(signal)) => (true, signal),
+            (Tier::Named, Some(signal)) => (matches!(signal, Signal::Policy | Signal::Annotation), signal),
+            // The annotation names the variable for this very container; a policy means the containers of its runtime.
+            (Tier::OptIn, _) if asked => (true, Signal::Annotation),
+            (Tier::OptIn, Some(signal)) => (opted_in, signal),
+            (Tier::OptIn, None) => (opted_in && runtimes::is_everywhere(runtime), Signal::Policy),
+            (Tier::Detected | Tier::Named, None) => return None,
         };
         is_wanted.then(|| Self {
             name: variable.name,
-            conflicts: variable.conflicts,
-            value: WantedValue::Formula(variable.formula),
+            value: WantedValue::Catalogue(variable),
             signal,
-            asked: opted_in || signal == Signal::Annotation,
+            asked: asked || signal == Signal::Annotation,
         })
     }
 
     fn of_platform(variable: &'a PlatformVariable) -> Self {
         let value = WantedValue::Platform(variable);
-        Self { name: &variable.name, conflicts: &[], value, signal: Signal::Policy, asked: false }
+        Self { name: &variable.name, value, signal: Signal::Policy, asked: false }
     }
 
-    fn size(&self, settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'a>, NotSized<'a>> {
-        match &self.value {
-            WantedValue::Formula(Formula::Workers { rounding, minimum }) => {
-                size::workers(*rounding, *minimum, settings, fitting)
-            }
-            WantedValue::Formula(Formula::MemoryCeiling { minimum_limit }) => {
-                size::memory_ceiling(self.name, *minimum_limit, settings, fitting)
-            }
-            WantedValue::Platform(variable) => size::platform_value(variable, settings, fitting),
+    fn conflicts(&self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self.value {
+            WantedValue::Catalogue(variable) => (variable.conflicts, variable.conflicting_words),
+            WantedValue::Platform(_) => (&[], &[]),
+        }
+    }
+
+    fn also_in(&self) -> &'static [&'static str] {
+        match self.value {
+            WantedValue::Catalogue(Variable { value: Value::Flags { also_in, .. }, .. }) => also_in,
+            _ => &[],
         }
     }
 
     fn basis(&self) -> Basis {
-        match &self.value {
-            WantedValue::Formula(formula) => formula.basis(),
+        match self.value {
+            WantedValue::Catalogue(variable) => variable.value.basis(),
             WantedValue::Platform(variable) => variable.from,
         }
     }
@@ -140,28 +150,40 @@ fn fit<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &mut Fitting<
     }
 }
 
-/// The value, and the index of our own stale literal if there is one; or why not. What is cheap to see comes first.
+/// The value, and the index of the literal that it replaces if there is one; or why not. What is cheap to see comes first.
 fn decide<'a>(
     wanted: &Wanted<'a>,
     settings: &RuntimeSizing,
     fitting: &Fitting<'a>,
 ) -> Result<(Sized<'a>, Option<usize>), NotSized<'a>> {
     let nothing = Cow::Borrowed("");
-    let standing = fitting.standing(wanted.name);
     if fitting.pod.workload.spec.is_windows() {
         return Err((SkipReason::Windows, nothing));
     }
-    if matches!(standing, Standing::Users) {
-        return Err((SkipReason::UserSet, nothing));
-    }
-    if matches!(standing, Standing::OursLive) {
+    let standing = fitting.standing(wanted.name);
+    if standing == Standing::OursLive {
         return Err((SkipReason::AlreadyInjected, nothing));
     }
-    not_wanted(wanted, settings, fitting)?;
-    if matches!(standing, Standing::Free) {
-        not_alone(wanted, settings, fitting)?;
+    let (formula, flags) = match wanted.value {
+        WantedValue::Catalogue(Variable { value: Value::One(formula), .. }) => (Some(*formula), None),
+        WantedValue::Catalogue(Variable { value: Value::Flags { flags, separator, also_in }, .. }) => {
+            (None, Some(flags::List { flags, separator: *separator, also_in }))
+        }
+        WantedValue::Platform(_) => (None, None),
+    };
+    if standing == Standing::Users && flags.is_none() {
+        return Err((SkipReason::UserSet, nothing));
     }
-    let sized = wanted.size(settings, fitting)?;
+    not_wanted(wanted, settings, fitting)?;
+    if !matches!(standing, Standing::Ours { .. }) {
+        not_alone(wanted, standing, settings, fitting)?;
+    }
+    let sized = match (wanted.value, formula, flags) {
+        (_, _, Some(flags)) => return flags.extend(wanted.name, standing, settings, fitting),
+        (_, Some(formula), _) => size::size(wanted.name, formula, settings, fitting)?,
+        (WantedValue::Platform(variable), ..) => size::platform_value(variable, settings, fitting)?,
+        (WantedValue::Catalogue(_), None, None) => return Err((SkipReason::UserSet, nothing)),
+    };
     match standing {
         Standing::Ours { value, .. } if sized.source == Source::Literal(value.to_owned()) => {
             Err((SkipReason::AlreadyInjected, nothing))
@@ -181,13 +203,31 @@ fn not_wanted<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &Fitti
     Ok(())
 }
 
-/// Another variable works against it, or a ConfigMap or Secret that is never read could hold it.
-fn not_alone<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<(), NotSized<'a>> {
-    if let Some(name) = wanted.conflicts.iter().find(|name| fitting.standing(name) != Standing::Free) {
-        return Err((SkipReason::Conflict, Cow::Borrowed(name)));
+/// Another variable or a word of the command works against it, the image is too old for it, or a ConfigMap or Secret that
+/// is never read could hold it.
+fn not_alone<'a>(
+    wanted: &Wanted<'a>,
+    standing: Standing<'a>,
+    settings: &RuntimeSizing,
+    fitting: &Fitting<'a>,
+) -> Result<(), NotSized<'a>> {
+    let (conflicts, words) = wanted.conflicts();
+    if let Some(name) = conflicts.iter().find_map(|pattern| fitting.variable_like(pattern)) {
+        let reason = if fitting.is_set_by_us(&name) { SkipReason::Covered } else { SkipReason::Conflict };
+        return Err((reason, name));
+    }
+    if let Some(word) = fitting.word_like(words) {
+        return Err((SkipReason::ConflictingWord, Cow::Borrowed(word)));
+    }
+    if let WantedValue::Catalogue(variable) = wanted.value
+        && let Some(tag) = runtimes::older_tag(fitting.at.image(), variable)
+    {
+        return Err((SkipReason::VersionTooOld, Cow::Borrowed(tag)));
     }
     if settings.env_from == EnvFrom::Skip {
-        let mut names = std::iter::once(&wanted.name).chain(wanted.conflicts);
+        // What stands in `env` already wins over envFrom, with us or without.
+        let own = (standing == Standing::Free).then_some(&wanted.name);
+        let mut names = own.into_iter().chain(conflicts).chain(wanted.also_in());
         if let Some(prefix) = names.find_map(|name| fitting.env_from_for(name)) {
             return Err((SkipReason::EnvFrom, Cow::Borrowed(prefix)));
         }

@@ -3,12 +3,44 @@
 
 use std::fmt;
 
-use super::{ALL, Runtime};
+use super::{ALL, Runtime, Signs, Variable, is_like};
 use crate::{
     image::Image,
     object::{Container, Metadata},
     workload::{ContainerAt, ContainerList},
 };
+
+/// The image's tag, where it names a version of the variable's own runtime that does not know the variable.
+pub fn older_tag<'i>(image: &'i str, variable: &Variable) -> Option<&'i str> {
+    if variable.since.is_empty() {
+        return None;
+    }
+    let image = Image::parse(image).ok()?;
+    let tag = image.tag?;
+    // Folders before it, and products that run on it, count versions of their own.
+    let repository = image.components().last()?;
+    let has = |runtime: &&Runtime| runtime.variables.iter().any(|of| of.name == variable.name);
+    let runtime = ALL.into_iter().find(has)?;
+    (runtime.signs.images.contains(&repository) && is_older(tag, variable.since)).then_some(tag)
+}
+
+/// Before 3.13: `3.12-slim`. Before 8u191 and 10: `8u181-jdk`, `9`, not `8u392`. `3` and `slim` may be anything.
+fn is_older(tag: &str, since: &[&str]) -> bool {
+    let Some((major, minor)) = version(tag) else { return false };
+    let first = || since.iter().copied().filter_map(version);
+    match first().find(|(of, _)| *of == major) {
+        Some((_, first)) => minor.is_some_and(|minor| Some(minor) < first),
+        None => first().any(|(of, _)| major < of),
+    }
+}
+
+/// Major and minor number of `3.12-slim` or `8u392`.
+fn version(tag: &str) -> Option<(u32, Option<u32>)> {
+    let digits = |text: &str| text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (major, rest) = tag.split_at(digits(tag));
+    let minor = rest.strip_prefix(['.', 'u']).and_then(|rest| rest[..digits(rest)].parse().ok());
+    Some((major.parse().ok()?, minor))
+}
 
 /// What gave a runtime away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +62,8 @@ pub fn detect<'a>(
     is_ours: &dyn Fn(&str) -> bool,
 ) -> Vec<(&'static Runtime, Signal<'a>)> {
     by_instrumentation(at, metadata)
-        .or_else(|| by_command(at.container))
         .map(|found| vec![found])
+        .or_else(|| non_empty(by_command(at.container)))
         .or_else(|| non_empty(by_variables(at.container, is_ours)))
         .or_else(|| by_image(at.container).map(|found| vec![found]))
         .unwrap_or_default()
@@ -60,23 +92,23 @@ const MAX_INSTRUMENTATIONS: usize = 2_000;
 /// OpenTelemetry and Datadog: only where exactly one language is asked for, since "all of them" tells nothing.
 fn by_instrumentation<'a>(at: &ContainerAt<'_, '_>, metadata: &Metadata<'_>) -> Option<(&'static Runtime, Signal<'a>)> {
     let annotations = metadata.annotations.as_ref()?;
-    let mut languages: Vec<(&str, Signal<'a>)> = Vec::new();
+    // A language that no runtime of ours has counts too: it is one more.
+    let mut found: Vec<(Option<&'static Runtime>, Signal<'a>)> = Vec::new();
     let asked = annotations.with_prefix(OPEN_TELEMETRY).chain(annotations.with_prefix(DATADOG));
     for (key, value) in asked.take(MAX_INSTRUMENTATIONS) {
-        if let Some(language) = key.strip_prefix(OPEN_TELEMETRY).and_then(|rest| rest.strip_prefix("inject-")) {
-            if value != "false" && language != "sdk" && names_container(metadata, language, at) {
-                languages.push((language, Signal::OpenTelemetry));
+        let language = key.strip_prefix(OPEN_TELEMETRY).and_then(|rest| rest.strip_prefix("inject-"));
+        if let Some(language) = language.filter(|language| !matches!(value, "" | "false") && *language != "sdk") {
+            if names_container(metadata, language, at) {
+                let known = ALL.into_iter().find(|runtime| runtime.signs.open_telemetry == Some(language));
+                found.push((known, Signal::OpenTelemetry));
             }
         } else if let Some(language) = datadog_language(key, at.container) {
-            languages.push((language, Signal::Datadog));
+            let known = ALL.into_iter().find(|runtime| runtime.signs.datadog == Some(language));
+            found.push((known, Signal::Datadog));
         }
     }
-    let [(language, signal)] = languages[..] else { return None };
-    let known = |runtime: &&&'static Runtime| match signal {
-        Signal::Datadog => runtime.signs.datadog == Some(language),
-        _ => runtime.signs.open_telemetry == Some(language),
-    };
-    ALL.iter().find(known).map(|runtime| (*runtime, signal))
+    let (first, signal) = *found.first()?;
+    first.filter(|_| found.iter().all(|(runtime, _)| *runtime == first)).map(|runtime| (runtime, signal))
 }
 
 /// `java-lib.version` for the Pod, `<container>.java-lib.version` for one container.
@@ -99,30 +131,87 @@ fn names_container(metadata: &Metadata<'_>, language: &str, at: &ContainerAt<'_,
     }
 }
 
-/// argv[0] of command and args, through `sh -c`: the program that the container really runs.
-fn by_command<'a>(container: &'a Container<'_>) -> Option<(&'static Runtime, Signal<'a>)> {
-    let mut words = container.command.iter().chain(container.args.iter()).map(|word| word.as_str());
-    let first = words.next()?;
-    let program = if matches!(file_name(first), "sh" | "bash" | "ash" | "dash") {
-        (words.next()? == "-c").then_some(())?;
-        program_of_script(words.next()?)?
-    } else if container.command.is_empty() {
-        // args alone go to the image's entrypoint: their first word is no program.
-        return None;
-    } else {
-        first
-    };
-    let program = file_name(program);
-    ALL.into_iter()
-        .find(|runtime| runtime.signs.commands.contains(&program))
-        .map(|found| (found, Signal::Command(program)))
+/// argv[0] of command and args, through wrappers and `sh -c`: the program that the container really runs.
+fn by_command<'a>(container: &'a Container<'_>) -> Vec<(&'static Runtime, Signal<'a>)> {
+    let words: Vec<&str> = container.command.iter().chain(container.args.iter()).map(|word| word.as_str()).collect();
+    let words = unwrapped(&words);
+    if let Some(script) = script(words) {
+        let mut programs = shell_commands(script).into_iter().map(|command| by_program(unwrapped(&command)));
+        return programs.find(|found| !found.is_empty()).unwrap_or_default();
+    }
+    // args alone go to the image's entrypoint: `node --endpoint=...` is a sub-command of a storage driver.
+    let is_sub_command = container.command.is_empty() && words.iter().skip(1).all(|word| word.starts_with('-'));
+    if is_sub_command { Vec::new() } else { by_program(words) }
 }
 
-/// The first program of a shell script: assignments and `exec` before it are passed over.
-fn program_of_script(script: &str) -> Option<&str> {
-    script
-        .split_whitespace()
-        .find(|word| !word.contains('=') && !matches!(*word, "exec" | "set" | "-e" | "-x" | "-ex" | "&&"))
+/// Every runtime that a program tells of: cargo builds, and runs Rust.
+fn by_program<'a>(words: &[&'a str]) -> Vec<(&'static Runtime, Signal<'a>)> {
+    let program = words.first().map_or("", |word| file_name(word));
+    let has = |runtime: &&Runtime| runtime.signs.commands.iter().any(|sign| is_like(program, sign));
+    ALL.into_iter().filter(has).map(|found| (found, Signal::Command(program))).collect()
+}
+
+/// What programs run that only start another one: `tini -- java`, `env A=1 java`, `exec java`.
+fn unwrapped<'s, 'a>(mut words: &'s [&'a str]) -> &'s [&'a str] {
+    const WRAPPERS: [&str; 8] = ["catatonit", "dumb-init", "env", "exec", "nice", "nohup", "time", "tini"];
+    let mut had_wrapper = false;
+    while let [first, rest @ ..] = words {
+        let is_wrapper = WRAPPERS.contains(&file_name(first));
+        let is_option = had_wrapper && first.starts_with('-');
+        if !(is_wrapper || is_option || is_assignment(first)) {
+            break;
+        }
+        had_wrapper |= is_wrapper;
+        words = rest;
+    }
+    words
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+/// The script of `sh -c SCRIPT`, also as `bash -euc SCRIPT` or `sh -e -c SCRIPT`.
+fn script<'a>(words: &[&'a str]) -> Option<&'a str> {
+    let (shell, rest) = words.split_first()?;
+    if !matches!(file_name(shell), "sh" | "bash" | "ash" | "dash") {
+        return None;
+    }
+    let mut options = rest.iter().take_while(|word| word.starts_with('-'));
+    let last = options.position(|option| !option.starts_with("--") && option.contains('c'))?;
+    rest.get(last + 1).copied()
+}
+
+/// The simple commands of a script, each as its words. Quotes hold words together, and nothing is expanded.
+fn shell_commands(script: &str) -> Vec<Vec<&str>> {
+    let mut commands = vec![Vec::new()];
+    let mut quote = None;
+    let mut start = None;
+    let ends = script.char_indices().chain(std::iter::once((script.len(), '\n')));
+    for (index, character) in ends {
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => {
+                quote = Some(character);
+                start.get_or_insert(index);
+            }
+            (None, ' ' | '\t' | '\n' | ';' | '&' | '|' | '(' | ')') => {
+                if let (Some(from), Some(command)) = (start.take(), commands.last_mut()) {
+                    command.push(script[from..index].trim_matches(['"', '\'']));
+                }
+                if !matches!(character, ' ' | '\t') {
+                    commands.push(Vec::new());
+                }
+            }
+            (None, _) => {
+                start.get_or_insert(index);
+            }
+        }
+    }
+    commands
 }
 
 fn file_name(path: &str) -> &str {
@@ -139,7 +228,7 @@ fn by_variables<'a>(
         names.filter(|name| !is_ours(name))
     };
     let found = |runtime: &'static Runtime| {
-        let name = names().find(|name| runtime.signs.variables.contains(name))?;
+        let name = names().find(|name| runtime.signs.variables.iter().any(|sign| is_like(name, sign)))?;
         Some((runtime, Signal::Variable(name)))
     };
     ALL.into_iter().filter_map(found).collect()
@@ -148,11 +237,58 @@ fn by_variables<'a>(
 fn by_image<'a>(container: &'a Container<'_>) -> Option<(&'static Runtime, Signal<'a>)> {
     let image = Image::parse(container.image.as_ref()?.as_str()).ok()?;
     ALL.into_iter().find_map(|runtime| {
-        let component = image.components().find(|component| runtime.signs.images.contains(component))?;
+        let Signs { images, products, .. } = &runtime.signs;
+        let component =
+            image.components().find(|component| images.contains(component) || products.contains(component))?;
         Some((runtime, Signal::Image(component)))
     })
 }
 
 fn non_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_tags() {
+        let rows = [
+            ("3.12-slim", &["3.13"][..], true),
+            ("3.12", &["3.13"], true),
+            ("3.13.0rc1", &["3.13"], false),
+            ("3", &["3.13"], false),
+            ("2.7", &["3.13"], true),
+            ("4", &["3.13"], false),
+            ("slim", &["3.13"], false),
+            ("", &["3.13"], false),
+            ("8u181-jdk", &["8u191", "10"], true),
+            ("8u392", &["8u191", "10"], false),
+            ("8-jre", &["8u191", "10"], false),
+            ("9.0.4", &["8u191", "10"], true),
+            ("10-jdk", &["8u191", "10"], false),
+            ("21.0.2_13-jre", &["8u191", "10"], false),
+            ("99999999999.1", &["3.13"], false),
+        ];
+        for (tag, since, expected) in rows {
+            assert_eq!(is_older(tag, since), expected, "{tag}");
+        }
+    }
+
+    #[test]
+    fn scripts_as_commands() {
+        let rows: [(&str, &[&[&str]]); 6] = [
+            ("java -jar app.jar", &[&["java", "-jar", "app.jar"]]),
+            ("cd /app && exec java", &[&["cd", "/app"], &["exec", "java"]]),
+            ("a; b | c & (d)\n e", &[&["a"], &["b"], &["c"], &["d"], &["e"]]),
+            ("echo 'a; b' \"c && d\" e", &[&["echo", "a; b", "c && d", "e"]]),
+            ("A='b c' d", &[&["A='b c", "d"]]),
+            ("", &[]),
+        ];
+        for (script, expected) in rows {
+            let commands: Vec<_> = shell_commands(script).into_iter().filter(|command| !command.is_empty()).collect();
+            assert_eq!(commands, expected, "{script}");
+        }
+    }
 }

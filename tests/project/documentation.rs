@@ -23,6 +23,21 @@ fn the_examples_print_what_the_pages_say() {
     }
 }
 
+/// The README's table of runtimes is the catalogue's.
+#[test]
+fn the_table_of_runtimes_is_the_catalogue() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = fs::read_to_string(&page).expect("pages are text");
+    let (before, rest) = text.split_once("<!-- runtimes -->\n").expect("the table has a beginning");
+    let (_, after) = rest.split_once("<!-- /runtimes -->").expect("the table has an end");
+    let written = format!("{before}<!-- runtimes -->\n{}<!-- /runtimes -->{after}", podfit::runtimes::table());
+    if std::env::var_os("PODFIT_UPDATE_DOCUMENTATION").is_some() {
+        fs::write(&page, written).expect("pages can be written");
+    } else {
+        assert_eq!(text, written, "just readme writes it");
+    }
+}
+
 fn pages(root: &Path) -> Vec<PathBuf> {
     let mut pages = vec![root.join("README.md"), root.join("certs/README.md")];
     let docs =

@@ -341,7 +341,10 @@ fn value_complaint(pod: &Value, container: &str, variable: &Value) -> Option<Str
     let Some(known) = runtimes::variables().find(|known| known.name == name) else {
         return (value.is_empty() || value == "0").then(|| "empty or zero".to_owned());
     };
-    match known.formula {
+    let runtimes::Value::One(formula) = known.value else {
+        return value.is_empty().then(|| "empty".to_owned());
+    };
+    match formula {
         Formula::MemoryCeiling { .. } if value == format!("$({MEMORY_HELPER})000000") => {
             helper_complaint(pod, container)
         }
@@ -360,6 +363,7 @@ fn value_complaint(pod: &Value, container: &str, variable: &Value) -> Option<Str
                 count >= if rounding == Rounding::Up { 1 } else { minimum } && count <= most && is_plain(value);
             (!is_right).then(|| format!("not from {minimum} to {most}"))
         }
+        _ => (value.is_empty() || value == "0").then(|| "empty or zero".to_owned()),
     }
 }
 

@@ -146,7 +146,7 @@ fn runtime_sizing(choices: &mut Choices) -> Value {
         set(rule, "values", choices, &["Auto", "Literal"].map(Value::from));
         set(rule, "cpuFrom", choices, &["Limits", "LimitsElseRequests", "Requests"].map(Value::from));
         set(rule, "requestFactor", choices, &[json!(1), json!(4), json!(1000)]);
-        set(rule, "skipAbove", choices, &[json!(1), json!(64), json!(100_000)]);
+        set(rule, "skipAbove", choices, &[json!(1), json!(64), json!(1_024)]);
         set(rule, "headroomPercent", choices, &[json!(0), json!(10), json!(11), json!(50), json!(99)]);
         set(rule, "envFrom", choices, &["Inject", "Skip"].map(Value::from));
         set(rule, "resizePolicy", choices, &["Restart", "Leave"].map(Value::from));

@@ -1,4 +1,5 @@
 //! The arithmetic: from a container's limits to the values of its variables. Called by the rule `runtime-sizing`.
+//! Nothing here may give a number that a runtime would refuse: no zero, no sign, no fraction, no suffix.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -6,7 +7,7 @@ use crate::{
     fitting::{Amount, Fitting, Standing},
     policy::{Basis, CpuFrom, EnvFrom, PlatformVariable, Rounding, RuntimeSizing},
     rules::Rule,
-    runtimes::MEMORY_HELPER,
+    runtimes::{Formula, MEMORY_HELPER},
     verdict::{OriginBasis, SkipReason, Source},
 };
 
@@ -28,11 +29,54 @@ const SMALLEST_LIVE_MEMORY: u64 = 32 << 20;
 /// The live ceiling is 95.4 % of the limit: no place for more headroom than this.
 const LARGEST_LIVE_HEADROOM_PERCENT: u64 = 10;
 
+/// The value of a formula for the variable `name`: live where policy and formula allow.
+pub fn size<'a>(
+    name: &str,
+    formula: Formula,
+    settings: &RuntimeSizing,
+    fitting: &Fitting<'a>,
+) -> Result<Sized<'a>, NotSized<'a>> {
+    let live_for = (!settings.literal_only).then_some(name);
+    sized(formula, live_for, settings, fitting)
+}
+
+/// The value of a formula as text: a number in a list of flags cannot be live.
+pub fn size_literally<'a>(
+    formula: Formula,
+    settings: &RuntimeSizing,
+    fitting: &Fitting<'a>,
+) -> Result<Sized<'a>, NotSized<'a>> {
+    sized(formula, None, settings, fitting)
+}
+
+/// `live_for`: the variable whose value may be live.
+fn sized<'a>(
+    formula: Formula,
+    live_for: Option<&str>,
+    settings: &RuntimeSizing,
+    fitting: &Fitting<'a>,
+) -> Result<Sized<'a>, NotSized<'a>> {
+    match formula {
+        Formula::Workers { rounding, minimum } => workers(rounding, minimum, live_for, settings, fitting),
+        Formula::WorkersOfRequest => workers_of_request(settings, fitting),
+        Formula::Arenas => arenas(settings, fitting),
+        Formula::MemoryCeiling { minimum_limit } => memory_ceiling(minimum_limit, live_for, settings, fitting),
+        Formula::OldGeneration => of_memory(fitting, old_generation),
+        Formula::HeapPercent => of_memory(fitting, heap_percent),
+        Formula::HeapHexadecimal => of_memory(fitting, heap_hexadecimal),
+        Formula::Fixed(value) => {
+            let origin = limit(Basis::Cpu, fitting)?.origin;
+            Ok(Sized { source: Source::Literal(value.to_owned()), origin, needs_helper: false })
+        }
+    }
+}
+
 /// A worker count: the CPU limit in cores, rounded, at least `minimum`; a count that rounds down is shared by the
 /// container's processes.
-pub fn workers<'a>(
+fn workers<'a>(
     rounding: Rounding,
     minimum: u64,
+    live_for: Option<&str>,
     settings: &RuntimeSizing,
     fitting: &Fitting<'a>,
 ) -> Result<Sized<'a>, NotSized<'a>> {
@@ -41,16 +85,16 @@ pub fn workers<'a>(
     if count > settings.skip_above {
         return Err((SkipReason::AboveCap, Cow::Owned(count.to_string())));
     }
-    let is_live = !settings.literal_only && rounding == Rounding::Up && cpu.is_own_limit && cpu.cores_up() >= minimum;
+    let is_live = live_for.is_some() && rounding == Rounding::Up && cpu.is_own_limit && cpu.cores_up() >= minimum;
     let source =
         if is_live { Source::Limit { basis: Basis::Cpu, divisor: "1" } } else { Source::Literal(count.to_string()) };
     Ok(Sized { source, origin: cpu.origin, needs_helper: false })
 }
 
 /// A memory ceiling in bytes: the limit less the sizes of mounted memory-backed volumes, less headroom.
-pub fn memory_ceiling<'a>(
-    name: &str,
+fn memory_ceiling<'a>(
     minimum_limit: u64,
+    live_for: Option<&str>,
     settings: &RuntimeSizing,
     fitting: &Fitting<'a>,
 ) -> Result<Sized<'a>, NotSized<'a>> {
@@ -61,7 +105,9 @@ pub fn memory_ceiling<'a>(
         return Err(too_small());
     }
     let reserved = memory_backed_volumes(fitting);
-    if is_live_memory(&limit, reserved, settings, fitting) && helper_resolves(name, settings, fitting) {
+    let is_live =
+        |name| is_live_memory(&limit, reserved, settings, fitting) && helper_resolves(name, settings, fitting);
+    if live_for.is_some_and(is_live) {
         let source = Source::Literal(format!("$({MEMORY_HELPER})000000"));
         let needs_helper = fitting.standing(MEMORY_HELPER) == Standing::Free;
         return Ok(Sized { source, origin: limit.origin, needs_helper });
@@ -74,6 +120,53 @@ pub fn memory_ceiling<'a>(
     Ok(Sized { source: Source::Literal(ceiling.to_string()), origin: limit.origin, needs_helper: false })
 }
 
+fn workers_of_request<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'a>, NotSized<'a>> {
+    let sized = workers(Rounding::Up, 1, None, settings, fitting)?;
+    match sized.origin {
+        OriginBasis::Request { .. } => Ok(sized),
+        _ => Err((SkipReason::RuntimeKnows, Cow::Borrowed("CPU"))),
+    }
+}
+
+fn arenas<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'a>, NotSized<'a>> {
+    let cpu = Cpu::of(settings, fitting)?;
+    let cores = cpu.count(Rounding::Up, 1, 1);
+    if cores > settings.skip_above {
+        return Err((SkipReason::AboveCap, Cow::Owned(cores.to_string())));
+    }
+    Ok(Sized { source: Source::Literal((8 * cores).to_string()), origin: cpu.origin, needs_helper: false })
+}
+
+/// A value of the memory limit in bytes; none where the limit is too small for it.
+fn of_memory<'a>(fitting: &Fitting<'a>, value: fn(u64) -> Option<String>) -> Result<Sized<'a>, NotSized<'a>> {
+    let limit = limit(Basis::Memory, fitting)?;
+    match value(limit.quantity.units()) {
+        Some(value) => Ok(Sized { source: Source::Literal(value), origin: limit.origin, needs_helper: false }),
+        None => Err((SkipReason::BelowMinimum, Cow::Borrowed(text_of(&limit.origin)))),
+    }
+}
+
+/// In MiB. The young generation and everything outside V8's heap need the rest.
+fn old_generation(bytes: u64) -> Option<String> {
+    let mebibytes = bytes >> 20;
+    (mebibytes >= 128).then(|| (mebibytes - (mebibytes.div_ceil(4)).max(64)).to_string())
+}
+
+/// Below 512Mi the JVM's metaspace, code cache and stacks need what the default leaves them.
+fn heap_percent(bytes: u64) -> Option<String> {
+    match bytes >> 20 {
+        0..512 => None,
+        512..1024 => Some("65.0".to_owned()),
+        _ => Some("75.0".to_owned()),
+    }
+}
+
+/// .NET reads this number as hexadecimal whatever it looks like.
+fn heap_hexadecimal(bytes: u64) -> Option<String> {
+    let heap = u128::from(bytes) * 3 / 4;
+    (heap >= 20 << 20).then(|| format!("{heap:#x}"))
+}
+
 /// A variable of the platform's own: `basis * multiply`, rounded, clamped, formatted.
 pub fn platform_value<'a>(
     variable: &'a PlatformVariable,
@@ -83,7 +176,8 @@ pub fn platform_value<'a>(
     let (amount, unit, origin, is_own_limit) = match variable.from {
         Basis::Cpu => {
             let cpu = Cpu::of(settings, fitting)?;
-            (cpu.millis, 1000, cpu.origin, cpu.is_own_limit)
+            let millis = cpu.bounds.map_or(cpu.millis, |_| cpu.count(Rounding::Up, 1, 1).saturating_mul(1000));
+            (millis, 1000, cpu.origin, cpu.is_own_limit)
         }
         Basis::Memory => {
             let limit = limit(Basis::Memory, fitting)?;
@@ -182,8 +276,7 @@ fn is_live_memory(limit: &Amount<'_>, reserved: Option<u64>, settings: &RuntimeS
         policy.resource_name.as_str() == "memory" && policy.restart_policy.as_str() == "RestartContainer"
     });
     let restarts = restarts || super::gets_resize_policy(settings, fitting);
-    !settings.literal_only
-        && restarts
+    restarts
         && matches!(limit.origin, OriginBasis::Limit { .. })
         && limit.quantity.units() >= SMALLEST_LIVE_MEMORY
         && settings.headroom_percent <= LARGEST_LIVE_HEADROOM_PERCENT
