@@ -31,7 +31,8 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     }
     let mut report = Report { rule: Rule::RuntimeSizing, mode: settings.mode, policy: governed.policy, verdict };
     let first = report.verdict.findings.len();
-    let mut seen: Vec<&str> = Vec::new();
+    // A variable of the policy's own takes the place of the catalogue's.
+    let mut seen: Vec<&str> = settings.variables.iter().map(|variable| variable.name.as_str()).collect();
     for (runtime, signal) in chosen(settings, fitting) {
         for variable in runtime.variables {
             let wanted = Wanted::of(runtime, variable, signal, settings, fitting);

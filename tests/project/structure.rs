@@ -19,7 +19,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("verdict", &["policy", "rules", "runtimes", "workload"]),
     ("injected", &["object", "runtimes", "verdict", "workload"]),
     ("wishes", &["object", "rules", "runtimes", "workload"]),
-    ("fitting", &["injected", "object", "policy", "quantity", "rules", "verdict", "wishes", "workload"]),
+    (
+        "fitting",
+        &["image", "injected", "object", "policy", "quantity", "rules", "runtimes", "verdict", "wishes", "workload"],
+    ),
     ("rules", &["fitting", "image", "object", "policy", "quantity", "runtimes", "verdict", "wishes", "workload"]),
     ("resize", &["fitting", "object", "quantity", "runtimes", "workload"]),
     ("review", &["fitting", "policy", "rules", "verdict", "workload"]),
