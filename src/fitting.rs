@@ -1,7 +1,7 @@
 //! A container as rules see it: its limits as earlier rules have repaired them, its environment, what the Pod asks. `review`
 //! makes it; rules and the runtime catalogue read it, and rules report through `Report`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::OnceCell};
 
 use crate::{
     image::Image,
@@ -58,6 +58,9 @@ pub struct Fitting<'a> {
     memory_default: Option<&'a DefaultLimit>,
     /// Variables that are being injected.
     added: Vec<Cow<'a, str>>,
+    /// Command and args word by word, and the components of the image's name: many variables ask.
+    words: OnceCell<Vec<&'a str>>,
+    components: OnceCell<Vec<&'a str>>,
 }
 
 /// A limit or request that values are computed from.
@@ -83,7 +86,15 @@ pub enum Standing<'a> {
 
 impl<'a> Fitting<'a> {
     pub fn new(pod: &'a Pod<'a>, at: ContainerAt<'a, 'a>) -> Self {
-        Self { pod, at, cpu_default: None, memory_default: None, added: Vec::new() }
+        Self {
+            pod,
+            at,
+            cpu_default: None,
+            memory_default: None,
+            added: Vec::new(),
+            words: OnceCell::new(),
+            components: OnceCell::new(),
+        }
     }
 
     pub fn repair_limit(&mut self, basis: Basis, default: &'a DefaultLimit) {
@@ -196,8 +207,7 @@ impl<'a> Fitting<'a> {
         if patterns.is_empty() {
             return None;
         }
-        let image = Image::parse(self.at.image()).ok();
-        let mut words = self.words().chain(image.iter().flat_map(|image| image.components()));
+        let mut words = self.words().iter().chain(self.components()).copied();
         words.find(|word| {
             let program = word.rsplit('/').next().unwrap_or(word);
             patterns.iter().any(|pattern| is_like(word, pattern) || is_like(program, pattern))
@@ -206,13 +216,23 @@ impl<'a> Fitting<'a> {
 
     /// Whether a word of command or args holds a text.
     pub fn some_word_has(&self, part: &str) -> bool {
-        self.words().any(|word| word.contains(part))
+        self.words().iter().any(|word| word.contains(part))
     }
 
     /// Command and args word by word, scripts of `sh -c` too.
-    fn words(&self) -> impl Iterator<Item = &'a str> {
-        let container = self.at.container;
-        container.command.iter().chain(container.args.iter()).flat_map(|word| word.as_str().split_whitespace())
+    fn words(&self) -> &[&'a str] {
+        self.words.get_or_init(|| {
+            let container = self.at.container;
+            let words = container.command.iter().chain(container.args.iter());
+            words.flat_map(|word| word.as_str().split_whitespace()).collect()
+        })
+    }
+
+    fn components(&self) -> &[&'a str] {
+        self.components.get_or_init(|| {
+            let image = Image::parse(self.at.image()).ok();
+            image.iter().flat_map(|image| image.components()).collect()
+        })
     }
 
     /// The only entry of a name, if it is a literal that refers to nothing: its index and value.
