@@ -142,7 +142,7 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
     };
     let Some(scope) = Scope::of(phase, &head) else { return Response::allowed(phase, &head, Decision::Ignored) };
     let labels = settings.namespaces.and_then(|namespaces| namespaces.labels(&head.namespace));
-    if !settings.policies.may_match_namespace(&head.namespace, labels.as_ref()) {
+    if !head.namespace.is_empty() && !settings.policies.may_match_namespace(&head.namespace, labels.as_ref()) {
         return Response::allowed(phase, &head, Decision::Unmatched);
     }
     let objects = match head.objects(scope.kind) {
@@ -159,7 +159,10 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
     if let Some(decision) = spared(&head, object) {
         return Response::allowed(phase, &head, decision);
     }
-    let context = Context { namespace: &head.namespace, labels: labels.as_ref(), today: settings.today };
+    // API servers before 1.24 leave it to the object.
+    let of_object = object.metadata.namespace.as_ref().map_or("", |namespace| namespace.as_str());
+    let namespace = if head.namespace.is_empty() { of_object } else { &head.namespace };
+    let context = Context { namespace, labels: labels.as_ref(), today: settings.today };
     let pod = Pod::read(object);
     let mut verdict = review(settings.policies, &pod, &context);
     match phase {
@@ -168,7 +171,7 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
             scope.narrow(&mut verdict);
             if head.operation == Operation::Update
                 && !verdict.findings.is_empty()
-                && let Err(why) = ratchet(&mut verdict, objects.old_object, scope.kind, settings.policies, &context)
+                && let Err(why) = ratchet(&mut verdict, objects.old_object, object, settings.policies, &context)
             {
                 return Response::allowed(phase, &head, Decision::Failed).saying(why);
             }
@@ -250,15 +253,17 @@ fn spared(head: &Head<'_>, object: &Workload<'_>) -> Option<Decision> {
 }
 
 /// Keeps what is new since the old object; an old object that is missing or does not decode cannot be compared with.
-fn ratchet(
+fn ratchet<'a>(
     verdict: &mut Verdict<'_>,
-    old: Option<&RawValue>,
-    kind: Kind,
+    old: Option<&'a RawValue>,
+    new: &Workload<'a>,
     policies: &PolicySet,
     context: &Context<'_>,
 ) -> Result<(), &'static str> {
     let old = old.ok_or("an UPDATE without oldObject cannot be compared, so it is allowed")?;
-    let old = Workload::decode(kind, old.get()).map_err(|_| "oldObject does not decode, so the UPDATE is allowed")?;
+    let old = Workload::decode(new.kind, old.get());
+    let mut old = old.map_err(|_| "oldObject does not decode, so the UPDATE is allowed")?;
+    old.take_labels_of(new);
     let pod = Pod::read(&old);
     verdict.new_since(&review(policies, &pod, context));
     Ok(())

@@ -115,7 +115,10 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Policy(policy) => policy.run(output),
         Command::Certs(certs) => certs.run().map(|()| Outcome::NothingDenied),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut command_of("podfit"), "podfit", output);
+            // The generator panics where it cannot write, so it writes to memory.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command_of("podfit"), "podfit", &mut script);
+            output.write_all(&script)?;
             Ok(Outcome::NothingDenied)
         }
     }?;

@@ -1,7 +1,7 @@
 //! A container as rules see it: its limits as earlier rules have repaired them, its environment, what the Pod asks. `review`
 //! makes it; rules and the runtime catalogue read it, and rules report through `Report`.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, cell::OnceCell, collections::BTreeMap};
 
 use crate::{
     image::Image,
@@ -10,7 +10,7 @@ use crate::{
     policy::{Basis, DefaultLimit, Mode, Policy},
     quantity::Quantity,
     rules::Rule,
-    runtimes::is_like,
+    runtimes::{Instrumentation, is_like},
     verdict::{Field, Finding, OriginBasis, Skip, SkipReason, Verdict},
     wishes::Wishes,
     workload::{ContainerAt, ContainerKind, Workload},
@@ -24,6 +24,7 @@ pub struct Pod<'a> {
     pub workload: &'a Workload<'a>,
     pub wishes: Wishes<'a>,
     pub injected: Injected<'a>,
+    pub instrumentation: Instrumentation<'a>,
     /// Regular containers and sidecars: with exactly one, a limit of the Pod is that container's own.
     long_running: usize,
     pub regular: usize,
@@ -40,6 +41,7 @@ impl<'a> Pod<'a> {
             workload,
             wishes: Wishes::read(workload),
             injected: Injected::read(workload),
+            instrumentation: Instrumentation::read(workload.pod_metadata()),
             long_running: count(ContainerKind::is_long_running),
             regular: count(|kind| kind == ContainerKind::Regular),
             memory_volumes: memory_volumes(workload),
@@ -77,6 +79,9 @@ pub struct Fitting<'a> {
     memory_default: Option<&'a DefaultLimit>,
     /// Variables that are being injected.
     added: Vec<Cow<'a, str>>,
+    /// Command and args word by word, and the components of the image's name: many variables ask.
+    words: OnceCell<Vec<&'a str>>,
+    components: OnceCell<Vec<&'a str>>,
 }
 
 /// A limit or request that values are computed from.
@@ -102,7 +107,15 @@ pub enum Standing<'a> {
 
 impl<'a> Fitting<'a> {
     pub fn new(pod: &'a Pod<'a>, at: ContainerAt<'a, 'a>) -> Self {
-        Self { pod, at, cpu_default: None, memory_default: None, added: Vec::new() }
+        Self {
+            pod,
+            at,
+            cpu_default: None,
+            memory_default: None,
+            added: Vec::new(),
+            words: OnceCell::new(),
+            components: OnceCell::new(),
+        }
     }
 
     pub fn repair_limit(&mut self, basis: Basis, default: &'a DefaultLimit) {
@@ -132,6 +145,11 @@ impl<'a> Fitting<'a> {
     pub fn pod_limit(&self, basis: Basis) -> Option<Amount<'a>> {
         let (quantity, text) = positive(self.pod.workload.spec.resources.limits.as_ref(), basis)?;
         Some(Amount { quantity, origin: OriginBasis::PodLimit { basis, text } })
+    }
+
+    /// Whether the Pod's own `spec.resources` requests a resource.
+    pub fn has_pod_request(&self, basis: Basis) -> bool {
+        positive(self.pod.workload.spec.resources.requests.as_ref(), basis).is_some()
     }
 
     /// The container's CPU request; where it names none, that of the default being injected, else the limit, to which the API
@@ -215,8 +233,7 @@ impl<'a> Fitting<'a> {
         if patterns.is_empty() {
             return None;
         }
-        let image = Image::parse(self.at.image()).ok();
-        let mut words = self.words().chain(image.iter().flat_map(|image| image.components()));
+        let mut words = self.words().iter().chain(self.components()).copied();
         words.find(|word| {
             let program = word.rsplit('/').next().unwrap_or(word);
             patterns.iter().any(|pattern| is_like(word, pattern) || is_like(program, pattern))
@@ -225,13 +242,23 @@ impl<'a> Fitting<'a> {
 
     /// Whether a word of command or args holds a text.
     pub fn some_word_has(&self, part: &str) -> bool {
-        self.words().any(|word| word.contains(part))
+        self.words().iter().any(|word| word.contains(part))
     }
 
     /// Command and args word by word, scripts of `sh -c` too.
-    fn words(&self) -> impl Iterator<Item = &'a str> {
-        let container = self.at.container;
-        container.command.iter().chain(container.args.iter()).flat_map(|word| word.as_str().split_whitespace())
+    fn words(&self) -> &[&'a str] {
+        self.words.get_or_init(|| {
+            let container = self.at.container;
+            let words = container.command.iter().chain(container.args.iter());
+            words.flat_map(|word| word.as_str().split_whitespace()).collect()
+        })
+    }
+
+    fn components(&self) -> &[&'a str] {
+        self.components.get_or_init(|| {
+            let image = Image::parse(self.at.image()).ok();
+            image.iter().flat_map(|image| image.components()).collect()
+        })
     }
 
     /// The only entry of a name, if it is a literal that refers to nothing: its index and value.

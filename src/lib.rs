@@ -6,9 +6,10 @@
 //! The straight line of one review: bytes → [`admission`] head → [`policy`] look-up → [`workload`] view →
 //! [`review`] over the [`rules`] → [`verdict`] → [`patch`] → [`admission`] answer.
 //!
-//! Core (pure: no clock, files, network, async or globals): `policy`, `review`, `verdict`, `rules`, `runtimes`, `fitting`,
-//! `workload`, `object`, `node`, `quantity`, `image`, `pointer`, `patch`, `admission`. Around it: `manifest` (YAML and JSON
-//! text), `policies` (where policies come from), `report` (what people and programs read), `cli`, `server`.
+//! Core (pure: no clock, files, network, async or state): `admission` and `resize`, `review`, `rules`, `runtimes`, `fitting`
+//! (a container as rules see it), `wishes` and `injected` (our annotations, read and written), `verdict`, `patch`, `policy`,
+//! and the values below: `workload`, `object`, `node`, `quantity`, `image`, `pointer`, `json`. Around it: `manifest` (YAML and
+//! JSON text), `policies` (where policies come from), `report` (what people and programs read), `certs`, `cli`, `server`.
 
 pub mod admission;
 pub mod certs;

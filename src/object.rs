@@ -9,6 +9,7 @@ use std::{
     cell::Cell,
     fmt,
     marker::PhantomData,
+    thread::LocalKey,
 };
 
 use serde::{
@@ -20,7 +21,7 @@ use crate::quantity::Quantity;
 
 /// Elements of all lists of one object together: what a body of 8 MiB may make us allocate.
 pub const MAX_LIST_ELEMENTS: usize = 100_000;
-/// Containers of one list.
+/// Containers of the three lists together.
 pub const MAX_CONTAINERS: usize = 10_000;
 
 /// Characters of a key in an error; a label's or annotation's has no more than a prefix of 253 and a name of 63.
@@ -29,6 +30,7 @@ const LONGEST_SHOWN_KEY: usize = 317;
 thread_local! {
     /// What is left of `MAX_LIST_ELEMENTS` in the decoding under way; a serde visitor has no other way to share a count.
     static ELEMENTS_LEFT: Cell<usize> = const { Cell::new(0) };
+    static CONTAINERS_LEFT: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Decodes one object under the bounds of this file.
@@ -40,6 +42,7 @@ pub fn decode<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, serde_json::Er
 /// To be called before a decoding that does not go through `decode`.
 pub fn start_counting() {
     ELEMENTS_LEFT.set(MAX_LIST_ELEMENTS);
+    CONTAINERS_LEFT.set(MAX_CONTAINERS);
 }
 
 /// A text, or a number as people write it in manifests (the API server itself always sends texts).
@@ -142,11 +145,15 @@ impl<T> List<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ListVisitor(PhantomData))
+        deserializer.deserialize_any(ListVisitor { element: PhantomData, spend: spend_one_element })
     }
 }
 
-struct ListVisitor<T>(PhantomData<T>);
+struct ListVisitor<T> {
+    element: PhantomData<T>,
+    /// Counts one element, and says so where it is one too many.
+    spend: fn() -> Result<(), String>,
+}
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     type Value = List<T>;
@@ -160,19 +167,25 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<List<T>, A::Error> {
         let mut elements = Vec::new();
         while let Some(element) = sequence.next_element()? {
-            spend_one_element()?;
+            (self.spend)().map_err(A::Error::custom)?;
             elements.push(element);
         }
         Ok(List(elements))
     }
 }
 
-fn spend_one_element<E: serde::de::Error>() -> Result<(), E> {
-    let left = ELEMENTS_LEFT.get();
-    if left == 0 {
-        return Err(E::custom(format_args!("more than {MAX_LIST_ELEMENTS} list elements")));
-    }
-    ELEMENTS_LEFT.set(left - 1);
+fn spend_one_element() -> Result<(), String> {
+    spend(&ELEMENTS_LEFT, MAX_LIST_ELEMENTS, "list elements")
+}
+
+fn spend_one_container() -> Result<(), String> {
+    spend_one_element()?;
+    spend(&CONTAINERS_LEFT, MAX_CONTAINERS, "containers")
+}
+
+fn spend(left: &'static LocalKey<Cell<usize>>, most: usize, what: &str) -> Result<(), String> {
+    let after = left.get().checked_sub(1).ok_or_else(|| format!("more than {most} {what}"))?;
+    left.set(after);
     Ok(())
 }
 
@@ -223,7 +236,7 @@ impl<'de> Visitor<'de> for PairsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
         let mut pairs: Vec<(Cow<'de, str>, Cow<'de, str>)> = Vec::new();
         while let Some((Text(key), Text(value))) = map.next_entry()? {
-            spend_one_element()?;
+            spend_one_element().map_err(A::Error::custom)?;
             pairs.push((key, value));
         }
         pairs.sort_unstable();
@@ -362,11 +375,7 @@ pub struct PodSpec<'a> {
 }
 
 fn containers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<List<Container<'de>>, D::Error> {
-    let list = List::deserialize(deserializer)?;
-    if list.len() > MAX_CONTAINERS {
-        return Err(D::Error::custom(format_args!("more than {MAX_CONTAINERS} containers")));
-    }
-    Ok(list)
+    deserializer.deserialize_any(ListVisitor { element: PhantomData, spend: spend_one_container })
 }
 
 impl PodSpec<'_> {

@@ -200,7 +200,7 @@ fn in_repository(file: Option<&str>) -> Option<Cow<'_, str>> {
 
 /// A text of a manifest in one line, without what a terminal or a log would act on. Characters are replaced one by one,
 /// so that columns still hold.
-fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_acted_on) {
         return Cow::Borrowed(text);
     }

@@ -18,7 +18,7 @@ mod rust;
 
 use std::fmt;
 
-pub use detect::{Signal, detect, older_tag};
+pub use detect::{Instrumentation, Signal, detect, older_tag};
 
 /// Every runtime, in the order in which its variables stand in `env`.
 pub const ALL: [&Runtime; 13] = [

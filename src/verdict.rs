@@ -242,6 +242,7 @@ pub enum SkipReason {
     AboveCap,
     BelowMinimum,
     LimitBelowRequest,
+    PodLevel,
     Annotation,
     Policy,
     Batch,
@@ -259,7 +260,7 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::AlreadyInjected,
         Self::UserSet,
         Self::Covered,
@@ -275,6 +276,7 @@ impl SkipReason {
         Self::AboveCap,
         Self::BelowMinimum,
         Self::LimitBelowRequest,
+        Self::PodLevel,
         Self::Annotation,
         Self::Policy,
         Self::Batch,
@@ -309,6 +311,7 @@ impl SkipReason {
             Self::AboveCap => "above-cap",
             Self::BelowMinimum => "below-minimum",
             Self::LimitBelowRequest => "limit-below-request",
+            Self::PodLevel => "pod-level",
             Self::Annotation => "annotation",
             Self::Policy => "policy",
             Self::Batch => "batch",
@@ -380,6 +383,9 @@ impl fmt::Display for Skip<'_> {
             SkipReason::BelowMinimum => write!(formatter, "the memory limit {about} leaves too little to manage"),
             SkipReason::LimitBelowRequest => {
                 write!(formatter, "the policy's default limit is below the container's request {about}")
+            }
+            SkipReason::PodLevel => {
+                write!(formatter, "the Pod's own {about} resources leave no room for the policy's default")
             }
             SkipReason::Annotation => write!(formatter, "the Pod's annotation {about} says so"),
             SkipReason::Policy => write!(formatter, "the policy's skip list names it"),

@@ -165,6 +165,16 @@ impl<'a> Workload<'a> {
         self.template_metadata.as_ref().unwrap_or(&self.metadata)
     }
 
+    /// Takes the labels of another version of the object: a version is judged under the policies and exemptions of now, or
+    /// a change of labels would make old findings new.
+    pub fn take_labels_of(&mut self, other: &Self) {
+        let labels = other.pod_metadata().labels.clone();
+        match &mut self.template_metadata {
+            Some(metadata) => metadata.labels = labels,
+            None => self.metadata.labels = labels,
+        }
+    }
+
     /// Whether the Pod's metadata is there to add to; only a manifest may lack it.
     pub fn has_pod_metadata(&self) -> bool {
         self.has_pod_metadata

@@ -414,3 +414,21 @@ fn assert_allowed(answer: &Answer, name: &str) {
     assert_eq!(answer.status, 200, "{name}");
     assert_eq!(json_of(answer)["response"], json!({"uid": UID, "allowed": true}), "{name}");
 }
+
+/// A default that nobody requires is audited where it is missing, not refused: it may be our own outage.
+#[test]
+fn a_missing_default_that_nobody_requires_refuses_nothing() {
+    let policy = "{apiVersion: podfit.dev/v1alpha1, kind: SizingPolicy, metadata: {name: case}, spec: {resourceLimits: \
+                  {require: [cpu], defaults: {memory: 256Mi}, defaultRequests: {memory: 128Mi}}}}";
+    let node = podfit::manifest::read(policy).remove(0).expect("YAML").node;
+    let policies =
+        podfit::policy::PolicySet::new(vec![podfit::policy::compile(&node).expect("a policy")]).expect("one");
+    let settings =
+        podfit::admission::Settings { policies: &policies, namespaces: None, today: jiff::civil::date(2026, 11, 22) };
+    let body = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","kind":{"group":"","kind":"Pod"},
+        "namespace":"shop","operation":"CREATE","userInfo":{"username":"ann"},
+        "object":{"spec":{"containers":[{"name":"app","image":"app:1","resources":{"limits":{"cpu":"1"}}}]}}}}"#;
+    let answer = podfit::admission::answer(podfit::admission::Phase::Validate, body, &settings);
+    let expected = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"u","allowed":true,"auditAnnotations":{"findings":"Audit:resource-limits/app"}}}"#;
+    assert_eq!(String::from_utf8_lossy(&answer.body), expected);
+}

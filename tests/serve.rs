@@ -191,14 +191,26 @@ async fn answers() {
 async fn bodies_beyond_the_bytes_in_flight_are_sent_back() {
     let server = Server::start(Bounds { in_flight_bytes: 1200, ..Bounds::default() }).await;
     let mut slow = server.connect().await;
-    begin_review(&mut slow, "/validate", REVIEW.len().max(900)).await;
+    begin_review(&mut slow, "/validate", 1100).await;
+    server.counted("podfit_in_flight_reviews 1").await;
+    // What is only announced keeps nobody out.
+    assert_allowed(&server.post("/mutate", REVIEW).await);
 
-    let refused = server.post("/mutate", REVIEW).await;
+    let body = format!("{REVIEW:1100}");
+    slow.write_all(&body.as_bytes()[..1099]).await.unwrap();
+    let refused = timeout(Duration::from_secs(10), async {
+        loop {
+            let answer = server.post("/mutate", REVIEW).await;
+            if answer.status != StatusCode::OK {
+                return answer;
+            }
+        }
+    });
+    let refused = refused.await.unwrap();
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(refused.headers[RETRY_AFTER], "1");
-    server.counted("podfit_in_flight_reviews 1").await;
 
-    slow.write_all(format!("{REVIEW:900}").as_bytes()).await.unwrap();
+    slow.write_all(&body.as_bytes()[1099..]).await.unwrap();
     assert!(read_head(&mut slow).await.starts_with("HTTP/1.1 200 "));
     assert_allowed(&server.post("/mutate", REVIEW).await);
     server.counted("podfit_in_flight_reviews 0").await;

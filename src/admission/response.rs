@@ -19,6 +19,8 @@ const MAX_CAUSES: usize = 100;
 /// The API server drops what is more, and cuts at 256 once its budget is used up.
 pub const MAX_WARNINGS: usize = 20;
 const MAX_WARNING_CHARACTERS: usize = 256;
+/// A name in the log: twice what the API lets a name be.
+const MAX_RECORDED_BYTES: usize = 512;
 /// An audit annotation is for grouping, not for reading.
 const MAX_AUDIT_WORDS: usize = 200;
 const MAX_AUDIT_BYTES: usize = 4_000;
@@ -75,11 +77,11 @@ impl<'r> Response<'r> {
             phase: self.phase,
             operation: self.head.operation,
             decision: self.decision,
-            uid: self.head.uid.clone().into_owned(),
-            namespace: self.head.namespace.clone().into_owned(),
-            name: self.name.unwrap_or_else(|| self.head.name.clone().into_owned()),
-            kind: self.head.kind.clone().into_owned(),
-            user: self.head.user().to_owned(),
+            uid: cut(&self.head.uid, MAX_RECORDED_BYTES),
+            namespace: cut(&self.head.namespace, MAX_RECORDED_BYTES),
+            name: cut(self.name.as_deref().unwrap_or(&self.head.name), MAX_RECORDED_BYTES),
+            kind: cut(&self.head.kind, MAX_RECORDED_BYTES),
+            user: cut(self.head.user(), MAX_RECORDED_BYTES),
             findings: Vec::new(),
             injections: Vec::new(),
             skips: Vec::new(),

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     policy::{Mode, PolicySet, Subject},
+    report::visible,
     rules::Rule,
     runtimes::Signal,
     verdict::{Change, Edit, Finding, OriginBasis},
@@ -33,11 +34,11 @@ impl Explain {
         output.flush()?;
         let mut stderr = io::stderr().lock();
         for note in &rest.notes {
-            writeln!(stderr, "note: {note}")?;
+            writeln!(stderr, "note: {}", visible(note))?;
         }
         for error in &rest.errors {
             let place = error.place.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
-            writeln!(stderr, "error: {}{place}: {}", error.file, error.message)?;
+            writeln!(stderr, "error: {}{place}: {}", error.file, visible(&error.message))?;
         }
         Ok(if rest.errors.is_empty() { Outcome::NothingDenied } else { Outcome::NotJudged })
     }
@@ -53,16 +54,16 @@ struct Row {
 fn page(bench: &Bench, judged: &Judged<'_>) -> String {
     let namespace = judged.name.namespace.as_deref().unwrap_or_default();
     let line = judged.document.locate(&format!("{}/kind", judged.pointer_prefix)).start.line;
-    let mut page =
-        format!("{} {namespace}/{}  ({}:{line})\n", judged.name.kind, judged.name.name, judged.manifest.name);
+    let heading = format!("{} {namespace}/{}  ({}:{line})", judged.name.kind, judged.name.name, judged.manifest.name);
+    let mut page = visible(&heading).into_owned() + "\n";
     page.push_str(&governors(&bench.policies, judged));
     for at in judged.pod.workload.containers() {
-        page.push_str(&format!("  {} {}\n", at.kind.as_str(), at.name()));
+        page.push_str(&format!("  {} {}\n", at.kind.as_str(), visible(at.name())));
         page.push_str(&table(&rows(judged, &at)));
     }
     let of_pod = judged.verdict.skips.iter().filter(|skip| skip.place == Place::Pod);
     for note in judged.verdict.notes.iter().cloned().chain(of_pod.map(|skip| format!("no {}: {skip}", skip.subject))) {
-        page.push_str(&format!("  note: {note}\n"));
+        page.push_str(&format!("  note: {}\n", visible(&note)));
     }
     page
 }
@@ -156,6 +157,9 @@ fn row_of_edit(edit: &Edit<'_>) -> Row {
 fn table(rows: &[Row]) -> String {
     let width = |of: fn(&Row) -> &str| rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0);
     let (first, second) = (width(|row| &row.subject), width(|row| &row.value));
-    let line = |row: &Row| format!("    {:first$}  {:second$}  {}\n", row.subject, row.value, row.why);
+    let line = |row: &Row| {
+        let (subject, value) = (visible(&row.subject), visible(&row.value));
+        format!("    {subject:first$}  {value:second$}  {}\n", visible(&row.why))
+    };
     rows.iter().map(line).collect()
 }

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use similar::TextDiff;
 
@@ -20,7 +20,7 @@ use crate::{
     manifest,
     patch::{self, Operation},
     policy::Mode,
-    report::ReportedError,
+    report::{ReportedError, visible},
 };
 
 /// Prints manifests with the injections made; comments and layout stay
@@ -68,11 +68,17 @@ impl Fix {
                 }
             };
             differs |= fixed != manifest.text;
-            match (diff, write) {
-                (true, _) => print_diff(manifest, &fixed, output)?,
-                (_, true) if manifest.name != STANDARD_INPUT => write_back(manifest, &fixed)?,
-                _ => print_whole(&fixed, &mut printed, output)?,
-            }
+            let done = match (diff, write) {
+                (true, _) => Ok(print_diff(manifest, &fixed, output)?),
+                (_, true) => write_back(manifest, &fixed),
+                _ => Ok(print_whole(&fixed, &mut printed, output)?),
+            };
+            // The other files are written all the same.
+            rest.errors.extend(done.err().map(|error| ReportedError {
+                file: manifest.name.clone(),
+                place: None,
+                message: format!("{error:#}"),
+            }));
         }
         output.flush()?;
         tell(&rest.errors, &denied, diff)?;
@@ -163,16 +169,20 @@ fn write_back(manifest: &Manifest, fixed: &str) -> anyhow::Result<()> {
     if fixed == manifest.text {
         return Ok(());
     }
+    if manifest.name == STANDARD_INPUT {
+        bail!("standard input cannot be written back; leave --write out to have it printed");
+    }
     // Through a symlink, so that the link stays one.
-    let path = fs::canonicalize(&manifest.name).with_context(|| format!("{} cannot be found", manifest.name))?;
-    replace(&path, fixed).with_context(|| format!("{} cannot be written", manifest.name))?;
+    let path = fs::canonicalize(&manifest.name).context("cannot be found")?;
+    replace(&path, fixed).context("cannot be written")?;
     writeln!(io::stderr(), "fixed {}", manifest.name)?;
     Ok(())
 }
 
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
-    beside.push(".podfit-new");
+    // A name of this run's own: what a killed run left behind is in nobody's way.
+    beside.push(format!(".podfit-{}", std::process::id()));
     let written = (|| {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&beside)?;
         file.write_all(text.as_bytes())?;
@@ -191,10 +201,10 @@ fn tell(errors: &[ReportedError], denied: &[String], diff: bool) -> io::Result<(
     let mut stderr = io::stderr().lock();
     for error in errors {
         let place = error.place.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
-        writeln!(stderr, "error: {}{place}: {}", error.file, error.message)?;
+        writeln!(stderr, "error: {}{place}: {}", error.file, visible(&error.message))?;
     }
     for refusal in denied.iter().filter(|_| !diff) {
-        writeln!(stderr, "still denied: {refusal}")?;
+        writeln!(stderr, "still denied: {}", visible(refusal))?;
     }
     Ok(())
 }

@@ -137,6 +137,18 @@ pub(super) fn rule(text: &str) -> Result<Rule, String> {
 }
 
 pub(super) fn runtime(text: &str) -> Result<String, String> {
+    // What people call them elsewhere, and what spelling alone would take for another.
+    const OTHER_NAMES: [(&str, &str); 6] = [
+        ("golang", "go"),
+        ("nodejs", "node"),
+        ("javascript", "node"),
+        ("jvm", "java"),
+        ("elixir", "erlang"),
+        ("cargo", "build"),
+    ];
+    if let Some((_, name)) = OTHER_NAMES.iter().find(|(other, _)| *other == text) {
+        return Err(format!("must be a runtime, not `{text}`; write `{name}`"));
+    }
     known(text, "a runtime", &runtimes::ALL.map(|runtime| runtime.name))
 }
 
@@ -145,7 +157,13 @@ pub(super) fn variable(text: &str, own: &[&str]) -> Result<String, String> {
     if own.contains(&text) {
         return Ok(text.to_owned());
     }
-    let names: Vec<_> = runtimes::variables().map(|variable| variable.name).collect();
+    let mut names: Vec<_> = Vec::new();
+    for variable in runtimes::variables() {
+        // Two runtimes may share a variable.
+        if !names.contains(&variable.name) {
+            names.push(variable.name);
+        }
+    }
     known(text, "a variable that podfit knows", &names)
 }
 

@@ -20,9 +20,11 @@ use crate::{
 
 pub fn judge<'a>(governed: &Governed<'a, ResourceLimits>, fitting: &mut Fitting<'a>, verdict: &mut Verdict<'a>) {
     let settings = governed.settings;
-    if settings.mode == Mode::Disabled || !is_looked_at(settings, fitting.at.kind) {
+    if !is_looked_at(settings, fitting.at.kind) {
         return;
     }
+    // Defaults are injected whatever the mode.
+    let is_required = |required: bool| required && settings.mode != Mode::Disabled;
     let mut report = Report { rule: Rule::ResourceLimits, mode: settings.mode, policy: governed.policy, verdict };
     let resources = [
         (Basis::Cpu, settings.require_cpu, &settings.cpu_default),
@@ -32,7 +34,7 @@ pub fn judge<'a>(governed: &Governed<'a, ResourceLimits>, fitting: &mut Fitting<
         let satisfied =
             fitting.own_limit(basis).is_some() || (settings.pod_level_accepted && fitting.pod_limit(basis).is_some());
         if !satisfied {
-            missing(basis, required, default.as_ref(), fitting, &mut report);
+            missing(basis, is_required(required), default.as_ref(), fitting, &mut report);
         }
     }
 }
@@ -55,6 +57,10 @@ fn missing<'a>(
     if let Some(default) = default.filter(|default| may_repair(basis, default, fitting, report)) {
         let mut finding = finding(basis, fitting, report);
         finding.mode = Mode::Inject;
+        if !required {
+            // Nobody asks for it: where it is missing all the same, that is no reason to refuse.
+            finding.policy_mode = Mode::Inject;
+        }
         finding.edits.push(Edit {
             place: fitting.at.place(),
             change: Change::Limit { basis, default, with_request: request(fitting, basis).is_none() },
@@ -68,8 +74,8 @@ fn missing<'a>(
     }
 }
 
-/// Not where the API would refuse the result: a limit below the container's own request or above the Pod's own limit; and
-/// not over what the user wrote, even where it is a zero.
+/// Not where the API would refuse the result: a limit below the container's own request, a limit above the Pod's own, a
+/// request beside the Pod's own, which bounds the sum of all; and not over what the user wrote, even where it is a zero.
 fn may_repair<'a>(basis: Basis, default: &'a DefaultLimit, fitting: &Fitting<'a>, report: &mut Report<'_, 'a>) -> bool {
     let subject = || Cow::Owned(format!("limits.{}", basis.resource()));
     if let Some(text) = request(fitting, basis).filter(|(quantity, _)| quantity.is_none_or(|q| q > default.limit)) {
@@ -77,8 +83,12 @@ fn may_repair<'a>(basis: Basis, default: &'a DefaultLimit, fitting: &Fitting<'a>
         return false;
     }
     let above_pod = fitting.pod_limit(basis).is_some_and(|Amount { quantity, .. }| default.limit > quantity);
-    if above_pod || !fitting.pod.is_small_enough() {
-        report.skip(fitting, subject(), SkipReason::AboveCap, Cow::Borrowed(&default.limit_text), false);
+    let beside_pod = request(fitting, basis).is_none() && fitting.has_pod_request(basis);
+    if above_pod || beside_pod {
+        report.skip(fitting, subject(), SkipReason::PodLevel, Cow::Borrowed(basis.word()), false);
+        return false;
+    }
+    if !fitting.pod.is_small_enough() {
         return false;
     }
     given(fitting, basis).is_none()

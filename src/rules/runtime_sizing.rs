@@ -31,7 +31,8 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     }
     let mut report = Report { rule: Rule::RuntimeSizing, mode: settings.mode, policy: governed.policy, verdict };
     let first = report.verdict.findings.len();
-    let mut seen: Vec<&str> = Vec::new();
+    // A variable of the policy's own takes the place of the catalogue's.
+    let mut seen: Vec<&str> = settings.variables.iter().map(|variable| variable.name.as_str()).collect();
     for (runtime, signal) in chosen(settings, fitting) {
         for variable in runtime.variables.iter().filter(|variable| !is_platforms(variable.name, settings)) {
             let wanted = Wanted::of(runtime, variable, signal, settings, fitting);
@@ -62,7 +63,7 @@ fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static 
     let detected = match &named {
         None if settings.detect => {
             let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
-            runtimes::detect(&fitting.at, fitting.pod.workload.pod_metadata(), &is_ours)
+            runtimes::detect(&fitting.at, &fitting.pod.instrumentation, &is_ours)
         }
         _ => Vec::new(),
     };

@@ -1,7 +1,7 @@
 //! Detection: which runtimes a container has, by the Pod's own words. Signals of one class are asked together; the first
 //! class with an answer decides. (`podfit.dev/runtimes`, the strongest, is read by `wishes`.)
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use super::{ALL, Runtime, Signs, Variable, is_like};
 use crate::{
@@ -58,10 +58,11 @@ pub enum Signal<'a> {
 /// variables podfit has put there itself.
 pub fn detect<'a>(
     at: &ContainerAt<'a, 'a>,
-    metadata: &'a Metadata<'a>,
+    instrumentation: &Instrumentation<'a>,
     is_ours: &dyn Fn(&str) -> bool,
 ) -> Vec<(&'static Runtime, Signal<'a>)> {
-    by_instrumentation(at, metadata)
+    instrumentation
+        .of(at)
         .map(|found| vec![found])
         .or_else(|| non_empty(by_command(at.container)))
         .or_else(|| non_empty(by_variables(at.container, is_ours)))
@@ -86,48 +87,93 @@ impl fmt::Display for Signal<'_> {
 const OPEN_TELEMETRY: &str = "instrumentation.opentelemetry.io/";
 const OPEN_TELEMETRY_CONTAINERS: &str = "instrumentation.opentelemetry.io/container-names";
 const DATADOG: &str = "admission.datadoghq.com/";
-/// More than one for each container of the largest Pod that is injected into; what is more is not read.
-const MAX_INSTRUMENTATIONS: usize = 2_000;
+/// Many times the languages that there are; a Pod with more names them for something else.
+const MAX_INSTRUMENTATIONS: usize = 200;
+/// Names in one list: above so many containers nothing is injected.
+const MAX_LISTED_CONTAINERS: usize = 1_000;
 
-/// OpenTelemetry and Datadog: only where exactly one language is asked for, since "all of them" tells nothing.
-fn by_instrumentation<'a>(at: &ContainerAt<'_, '_>, metadata: &Metadata<'_>) -> Option<(&'static Runtime, Signal<'a>)> {
-    let annotations = metadata.annotations.as_ref()?;
-    // A language that no runtime of ours has counts too: it is one more.
-    let mut found: Vec<(Option<&'static Runtime>, Signal<'a>)> = Vec::new();
-    let asked = annotations.with_prefix(OPEN_TELEMETRY).chain(annotations.with_prefix(DATADOG));
-    for (key, value) in asked.take(MAX_INSTRUMENTATIONS) {
-        let language = key.strip_prefix(OPEN_TELEMETRY).and_then(|rest| rest.strip_prefix("inject-"));
-        if let Some(language) = language.filter(|language| !matches!(value, "" | "false") && *language != "sdk") {
-            if names_container(metadata, language, at) {
-                let known = ALL.into_iter().find(|runtime| runtime.signs.open_telemetry == Some(language));
-                found.push((known, Signal::OpenTelemetry));
-            }
-        } else if let Some(language) = datadog_language(key, at.container) {
-            let known = ALL.into_iter().find(|runtime| runtime.signs.datadog == Some(language));
-            found.push((known, Signal::Datadog));
+/// The languages that OpenTelemetry's and Datadog's annotations ask for, read once per Pod: every container asks them, so
+/// that a list of names must be split once and for all.
+#[derive(Debug, Default)]
+pub struct Instrumentation<'a>(Vec<Instrumented<'a>>);
+
+#[derive(Debug)]
+struct Instrumented<'a> {
+    /// None is a language that no runtime of ours has: it counts too, as one more.
+    runtime: Option<&'static Runtime>,
+    signal: Signal<'a>,
+    containers: Containers<'a>,
+}
+
+#[derive(Debug)]
+enum Containers<'a> {
+    All,
+    /// What OpenTelemetry's operator means without a list.
+    FirstRegular,
+    Named(BTreeSet<&'a str>),
+}
+
+impl<'a> Instrumentation<'a> {
+    pub fn read(metadata: &'a Metadata<'_>) -> Self {
+        let Some(annotations) = metadata.annotations.as_ref() else { return Self::default() };
+        let asked = annotations.with_prefix(OPEN_TELEMETRY).chain(annotations.with_prefix(DATADOG));
+        Self(
+            asked
+                .take(MAX_INSTRUMENTATIONS)
+                .filter_map(|(key, value)| Instrumented::read(key, value, metadata))
+                .collect(),
+        )
+    }
+
+    /// Only where exactly one language is asked for, since "all of them" tells nothing.
+    fn of(&self, at: &ContainerAt<'_, '_>) -> Option<(&'static Runtime, Signal<'a>)> {
+        let mut asked = self.0.iter().filter(|instrumented| instrumented.containers.hold(at));
+        let first = asked.next()?;
+        let runtime = first.runtime.filter(|_| asked.all(|other| other.runtime == first.runtime))?;
+        Some((runtime, first.signal))
+    }
+}
+
+impl<'a> Instrumented<'a> {
+    fn read(key: &'a str, value: &str, metadata: &'a Metadata<'_>) -> Option<Self> {
+        if let Some(language) = key.strip_prefix(OPEN_TELEMETRY) {
+            let language =
+                language.strip_prefix("inject-").filter(|of| *of != "sdk" && !matches!(value, "" | "false"))?;
+            let runtime = ALL.into_iter().find(|runtime| runtime.signs.open_telemetry == Some(language));
+            return Some(Self {
+                runtime,
+                signal: Signal::OpenTelemetry,
+                containers: Containers::listed(language, metadata),
+            });
+        }
+        // `java-lib.version` for the Pod, `<container>.java-lib.version` for one container.
+        let rest = key.strip_prefix(DATADOG)?;
+        let rest = rest.strip_suffix("-lib.version").or_else(|| rest.strip_suffix("-lib.custom-image"))?;
+        let (containers, language) = match rest.rsplit_once('.') {
+            Some((name, language)) => (Containers::Named(BTreeSet::from([name])), language),
+            None => (Containers::All, rest),
+        };
+        let runtime = ALL.into_iter().find(|runtime| runtime.signs.datadog == Some(language));
+        Some(Self { runtime, signal: Signal::Datadog, containers })
+    }
+}
+
+impl<'a> Containers<'a> {
+    /// The operator's container lists, for one language or for all.
+    fn listed(language: &str, metadata: &'a Metadata<'_>) -> Self {
+        let own = metadata.annotation(&format!("{OPEN_TELEMETRY}{language}-container-names"));
+        match own.or_else(|| metadata.annotation(OPEN_TELEMETRY_CONTAINERS)) {
+            Some(list) => Self::Named(list.split(',').take(MAX_LISTED_CONTAINERS).map(str::trim).collect()),
+            None => Self::FirstRegular,
         }
     }
-    let (first, signal) = *found.first()?;
-    first.filter(|_| found.iter().all(|(runtime, _)| *runtime == first)).map(|runtime| (runtime, signal))
-}
 
-/// `java-lib.version` for the Pod, `<container>.java-lib.version` for one container.
-fn datadog_language<'k>(key: &'k str, container: &Container<'_>) -> Option<&'k str> {
-    let rest = key.strip_prefix(DATADOG)?;
-    let rest = rest.strip_suffix("-lib.version").or_else(|| rest.strip_suffix("-lib.custom-image"))?;
-    match rest.rsplit_once('.') {
-        Some((name, language)) => (name == container.name.as_str()).then_some(language),
-        None => Some(rest),
-    }
-}
-
-/// The operator's container lists, for one language or for all; without a list it means the first container.
-fn names_container(metadata: &Metadata<'_>, language: &str, at: &ContainerAt<'_, '_>) -> bool {
-    let own = metadata.annotation(&format!("{OPEN_TELEMETRY}{language}-container-names"));
-    let list = own.or_else(|| metadata.annotation(OPEN_TELEMETRY_CONTAINERS));
-    match list {
-        Some(list) => list.split(',').any(|name| name.trim() == at.name()),
-        None => at.list == ContainerList::Regular && at.index == 0,
+    fn hold(&self, at: &ContainerAt<'_, '_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::FirstRegular => at.list == ContainerList::Regular && at.index == 0,
+            Self::Named(names) => names.contains(at.name()),
+        }
     }
 }
 

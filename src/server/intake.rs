@@ -28,6 +28,9 @@ pub(super) enum Refusal {
     Broken(axum::Error),
 }
 
+/// Memory for a body that was announced but has not come.
+const LARGEST_RESERVE: usize = 64 << 10;
+
 /// All bodies that are being read or judged share its bytes.
 pub(super) struct Intake {
     free: Arc<Semaphore>,
@@ -56,10 +59,14 @@ impl Intake {
         outcome
     }
 
-    /// With a `Content-Length` its bytes are taken at once and memory once; without, both grow with what arrives.
+    /// The share grows with what arrives, whatever was announced: two senders that say 8 MiB and send nothing would
+    /// otherwise keep everybody else out.
     async fn gather(&self, body: &mut Body) -> Result<Held, Refusal> {
-        let announced = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-        let mut share = self.take(0, announced.unwrap_or(0))?;
+        let announced = body.size_hint().exact().map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
+        if announced > self.bounds.body_bytes {
+            return Err(Refusal::TooLarge(self.bounds.body_bytes));
+        }
+        let mut share = self.take(0, 0)?;
         let mut first = Bytes::new();
         let mut rest = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -70,7 +77,7 @@ impl Intake {
                 first = data;
             } else {
                 if rest.is_empty() {
-                    rest = Vec::with_capacity(announced.unwrap_or(length));
+                    rest = Vec::with_capacity(announced.clamp(length, LARGEST_RESERVE.max(length)));
                     rest.extend_from_slice(&std::mem::take(&mut first));
                 }
                 rest.extend_from_slice(&data);

@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wishes", &["object", "rules", "runtimes", "workload"]),
     (
         "fitting",
-        &["image", "runtimes", "injected", "object", "policy", "quantity", "rules", "verdict", "wishes", "workload"],
+        &["image", "injected", "object", "policy", "quantity", "rules", "runtimes", "verdict", "wishes", "workload"],
     ),
     ("rules", &["fitting", "image", "object", "policy", "quantity", "runtimes", "verdict", "wishes", "workload"]),
     ("resize", &["fitting", "object", "quantity", "runtimes", "workload"]),

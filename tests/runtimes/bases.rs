@@ -148,6 +148,10 @@ fn variables_of_the_platform() {
         let trial = Trial::of(&policy(&format!("{{variables: [{variable}]}}")), &pod(cpu, "1Gi"));
         assert_eq!(trial.fate("A"), expected, "{variable} {cpu}");
     }
+    let own = policy("{variables: [{name: GOMAXPROCS, from: cpu, max: 3}]}");
+    let trial = Trial::of(&own, &pod("4", "1Gi"));
+    assert_eq!(trial.fate("GOMAXPROCS"), "3", "the policy's own takes the place of the catalogue's");
+    assert_eq!(Trial::of(&own, &trial.pod).pod, trial.pod, "twice");
     let requested = pod_with("-", "-", &json!({"resources": {"limits": {"cpu": "3"}, "requests": {"cpu": "1"}}}));
     let trial =
         Trial::of(&policy("{cpuFrom: Requests, variables: [{name: A, from: cpu, multiply: \"2\"}]}"), &requested);

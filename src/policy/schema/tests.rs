@@ -607,10 +607,10 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
         "unknown runtimes and variables",
         "{runtimeSizing: {runtimes: [golang, rusty], optIn: [GOMAXPROC], skip: [X]}}",
         &[
-            "5:31 spec.runtimeSizing.runtimes[0]: must be a runtime, not `golang`; did you mean `erlang`? Known: go, rust, python, java, node, deno, dotnet, erlang, ruby, glibc, nginx, julia, build",
+            "5:31 spec.runtimeSizing.runtimes[0]: must be a runtime, not `golang`; write `go`",
             "5:39 spec.runtimeSizing.runtimes[1]: must be a runtime, not `rusty`; did you mean `rust`? Known: go, rust, python, java, node, deno, dotnet, erlang, ruby, glibc, nginx, julia, build",
-            "5:55 spec.runtimeSizing.optIn[0]: must be a variable that podfit knows, not `GOMAXPROC`; did you mean `GOMAXPROCS`? Known: GOMAXPROCS, GOMEMLIMIT, TOKIO_WORKER_THREADS, RAYON_NUM_THREADS, PYTHON_CPU_COUNT, OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS, NUMBA_NUM_THREADS, JAVA_TOOL_OPTIONS, NODE_OPTIONS, DENO_V8_FLAGS, DOTNET_PROCESSOR_COUNT, DOTNET_GCHeapHardLimit, ERL_AFLAGS, MALLOC_ARENA_MAX, MALLOC_ARENA_MAX, NGINX_ENTRYPOINT_WORKER_PROCESSES_AUTOTUNE, JULIA_NUM_THREADS, CARGO_BUILD_JOBS",
-            "5:74 spec.runtimeSizing.skip[0]: must be a variable that podfit knows (GOMAXPROCS, GOMEMLIMIT, TOKIO_WORKER_THREADS, RAYON_NUM_THREADS, PYTHON_CPU_COUNT, OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS, NUMBA_NUM_THREADS, JAVA_TOOL_OPTIONS, NODE_OPTIONS, DENO_V8_FLAGS, DOTNET_PROCESSOR_COUNT, DOTNET_GCHeapHardLimit, ERL_AFLAGS, MALLOC_ARENA_MAX, MALLOC_ARENA_MAX, NGINX_ENTRYPOINT_WORKER_PROCESSES_AUTOTUNE, JULIA_NUM_THREADS, CARGO_BUILD_JOBS), not `X`",
+            "5:55 spec.runtimeSizing.optIn[0]: must be a variable that podfit knows, not `GOMAXPROC`; did you mean `GOMAXPROCS`? Known: GOMAXPROCS, GOMEMLIMIT, TOKIO_WORKER_THREADS, RAYON_NUM_THREADS, PYTHON_CPU_COUNT, OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS, NUMBA_NUM_THREADS, JAVA_TOOL_OPTIONS, NODE_OPTIONS, DENO_V8_FLAGS, DOTNET_PROCESSOR_COUNT, DOTNET_GCHeapHardLimit, ERL_AFLAGS, MALLOC_ARENA_MAX, NGINX_ENTRYPOINT_WORKER_PROCESSES_AUTOTUNE, JULIA_NUM_THREADS, CARGO_BUILD_JOBS",
+            "5:74 spec.runtimeSizing.skip[0]: must be a variable that podfit knows (GOMAXPROCS, GOMEMLIMIT, TOKIO_WORKER_THREADS, RAYON_NUM_THREADS, PYTHON_CPU_COUNT, OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS, NUMBA_NUM_THREADS, JAVA_TOOL_OPTIONS, NODE_OPTIONS, DENO_V8_FLAGS, DOTNET_PROCESSOR_COUNT, DOTNET_GCHeapHardLimit, ERL_AFLAGS, MALLOC_ARENA_MAX, NGINX_ENTRYPOINT_WORKER_PROCESSES_AUTOTUNE, JULIA_NUM_THREADS, CARGO_BUILD_JOBS), not `X`",
         ],
     ),
     (
