@@ -183,13 +183,10 @@ impl<'a> Fitting<'a> {
             return Standing::Users;
         }
         let mut found = self.env().filter(|(_, variable)| same(variable.name.as_str()));
-        let (Some((index, variable)), None) = (found.next(), found.next()) else {
-            return if self.env().any(|(_, variable)| same(variable.name.as_str())) {
-                Standing::Users
-            } else {
-                Standing::Free
-            };
-        };
+        let Some((index, variable)) = found.next() else { return Standing::Free };
+        if found.next().is_some() {
+            return Standing::Users;
+        }
         let container = self.at.name();
         match &variable.value {
             Some(value) if self.pod.injected.is_our_literal(container, variable) => {

@@ -10,10 +10,10 @@ pub fn push_text(json: &mut String, text: &str) {
 }
 
 fn push_escaped(json: &mut String, text: &str) {
-    let mut from = 0;
-    for (index, byte) in text.bytes().enumerate().filter(|(_, byte)| *byte < 0x20 || matches!(byte, b'"' | b'\\')) {
-        json.push_str(&text[from..index]);
-        from = index + 1;
+    let mut rest = text;
+    while let Some(length) = rest.bytes().position(|byte| IS_ESCAPED[usize::from(byte)]) {
+        json.push_str(&rest[..length]);
+        let byte = rest.as_bytes()[length];
         if byte < 0x20 {
             // Writing to a String cannot fail.
             let _ = write!(json, "\\u{byte:04x}");
@@ -21,9 +21,23 @@ fn push_escaped(json: &mut String, text: &str) {
             json.push('\\');
             json.push(char::from(byte));
         }
+        rest = &rest[length + 1..];
     }
-    json.push_str(&text[from..]);
+    json.push_str(rest);
 }
+
+/// Bytes that a JSON string cannot hold as they are: control characters, the quote, the backslash.
+const IS_ESCAPED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = true;
+        byte += 1;
+    }
+    table[b'"' as usize] = true;
+    table[b'\\' as usize] = true;
+    table
+};
 
 /// Appends what is displayed as a JSON string, without a text in between.
 pub struct JsonText<'j>(&'j mut String);

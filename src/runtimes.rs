@@ -40,7 +40,7 @@ pub const ALL: [&Runtime; 13] = [
 /// Helper of a live memory ceiling: the limit in Mi, to which the variable's value appends six zeros.
 pub const MEMORY_HELPER: &str = "PODFIT_MEMORY_LIMIT_MI";
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Runtime {
     /// The word of policies and annotations.
     pub name: &'static str,
@@ -53,6 +53,13 @@ pub struct Runtime {
 /// The signs of a runtime that nothing gives away.
 pub const NO_SIGNS: Signs =
     Signs { open_telemetry: None, datadog: None, commands: &[], variables: &[], images: &[], products: &[] };
+
+/// A runtime is its name: comparing all it holds, for each container, would show.
+impl PartialEq for Runtime {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
 
 /// How a Pod's own words give a runtime away. Whole words and whole path components only: `node-exporter` is a Go program.
 #[derive(Debug, PartialEq)]
@@ -283,7 +290,9 @@ pub fn variables() -> impl Iterator<Item = &'static Variable> {
 
 /// Runtimes whose opt-in variables are meant for any container, since nothing in a Pod tells that it has them.
 pub fn is_everywhere(runtime: &Runtime) -> bool {
-    runtime.signs == NO_SIGNS
+    let Signs { open_telemetry, datadog, commands, variables, images, products } = &runtime.signs;
+    let is_named = open_telemetry.is_some() || datadog.is_some();
+    !is_named && [commands, variables, images, products].into_iter().all(|signs| signs.is_empty())
 }
 
 /// Whether a name is the pattern or, where that ends in `*`, begins as it does.

@@ -207,8 +207,11 @@ fn push_audit(json: &mut String, audit: &[(&'static str, String)]) {
 
 /// Findings and used exemptions, as `rule/container` words; the same for the same object, since the first value wins.
 pub fn audit_annotations(verdict: &Verdict<'_>) -> Vec<(&'static str, String)> {
-    let findings = verdict.findings.iter().filter(|finding| finding.mode >= Mode::Audit);
-    let findings = findings.map(|f| format!("{}:{}/{}", f.mode.as_str(), f.rule.id(), f.container.unwrap_or_default()));
+    let mut findings: Vec<_> = verdict.findings.iter().filter(|finding| finding.mode >= Mode::Audit).collect();
+    findings.dedup_by_key(|finding| (finding.mode, finding.rule, finding.container));
+    let findings = findings
+        .into_iter()
+        .map(|f| format!("{}:{}/{}", f.mode.as_str(), f.rule.id(), f.container.unwrap_or_default()));
     let exempted = verdict.exempted.iter().map(|e| format!("{}/{} by {}", e.rule.id(), e.container, e.policy));
     [("findings", join(findings)), ("exempted", join(exempted))]
         .into_iter()
