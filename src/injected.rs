@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::{
-    json::{JsonText, push_text},
+    json::NestedJson,
     object::{Container, Env, Text},
     runtimes::{Basis, MEMORY_HELPER},
     verdict::{Change, Edit, OriginBasis, Source},
@@ -85,7 +85,8 @@ impl<'a> Injected<'a> {
         })
     }
 
-    /// The annotation's text after the edits, with what stands of the earlier record.
+    /// The annotation after the edits, with what stands of the earlier record: as the JSON string that a patch holds, since
+    /// escaping a whole record afterwards costs more than writing it.
     pub fn rewritten<'e>(&'e self, workload: &'e Workload<'_>, edits: impl Iterator<Item = &'e Edit<'e>>) -> String {
         let mut lines = self.standing(workload);
         lines.extend(edits.filter_map(|edit| Line::of(edit, self, workload)));
@@ -98,19 +99,19 @@ impl<'a> Injected<'a> {
             }
             is_same
         });
-        let mut json = String::with_capacity(2 + lines.len() * 96);
-        json.push('{');
+        let mut json = NestedJson::with_capacity(4 + lines.len() * 112);
+        json.raw("{");
         for (index, lines) in lines.chunk_by(|one, next| one.container == next.container).enumerate() {
-            json.push_str(if index > 0 { "}," } else { "" });
-            push_text(&mut json, lines[0].container);
-            json.push_str(":{");
+            json.raw(if index > 0 { "}," } else { "" });
+            json.text(lines[0].container);
+            json.raw(":{");
             for (index, line) in lines.iter().enumerate() {
-                json.push_str(if index > 0 { "," } else { "" });
+                json.raw(if index > 0 { "," } else { "" });
                 line.push(&mut json);
             }
         }
-        json.push_str("}}");
-        json
+        json.raw("}}");
+        json.into_string()
     }
 
     fn standing<'e>(&'e self, workload: &'e Workload<'_>) -> Vec<Line<'e>> {
@@ -168,25 +169,25 @@ impl<'e> Line<'e> {
         })
     }
 
-    fn push(&self, json: &mut String) {
-        push_text(json, self.subject);
-        json.push_str(":{");
+    fn push(&self, json: &mut NestedJson) {
+        json.text(self.subject);
+        json.raw(":{");
         if let Some(value) = self.value {
-            json.push_str(r#""value":"#);
-            push_text(json, value);
-            json.push(',');
+            json.raw(r#"\"value\":"#);
+            json.text(value);
+            json.raw(",");
         }
         if self.kept > 0 {
-            json.push_str(&format!(r#""kept":{},"#, self.kept));
+            json.raw(&format!(r#"\"kept\":{},"#, self.kept));
         }
-        json.push_str(r#""source":"#);
+        json.raw(r#"\"source\":"#);
         match &self.source {
-            LineSource::Recorded(text) => push_text(json, text),
-            LineSource::Of(basis) => JsonText::push(json, basis),
+            LineSource::Recorded(text) => json.text(text),
+            LineSource::Of(basis) => json.displayed(basis),
         }
-        json.push_str(r#","policy":"#);
-        push_text(json, self.policy);
-        json.push('}');
+        json.raw(r#",\"policy\":"#);
+        json.text(self.policy);
+        json.raw("}");
     }
 }
 

@@ -39,28 +39,50 @@ const IS_ESCAPED: [bool; 256] = {
     table
 };
 
-/// Appends what is displayed as a JSON string, without a text in between.
-pub struct JsonText<'j>(&'j mut String);
-
-impl<'j> JsonText<'j> {
-    pub fn push(json: &'j mut String, displayed: impl fmt::Display) {
-        json.push('"');
-        let text = JsonText(json);
-        let JsonText(json) = text.filled(displayed);
-        json.push('"');
-    }
-
-    fn filled(mut self, displayed: impl fmt::Display) -> Self {
-        // Writing to a String cannot fail.
-        let _ = write!(self, "{displayed}");
-        self
-    }
+/// JSON inside a JSON string: its own quotes are escaped once, what its texts hold twice.
+#[derive(Debug)]
+pub struct NestedJson {
+    json: String,
+    scratch: String,
 }
 
-impl fmt::Write for JsonText<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        push_escaped(self.0, text);
-        Ok(())
+impl NestedJson {
+    pub fn with_capacity(bytes: usize) -> Self {
+        let mut json = String::with_capacity(bytes);
+        json.push('"');
+        Self { json, scratch: String::new() }
+    }
+
+    /// JSON between texts, with its quotes escaped already.
+    pub fn raw(&mut self, json: &str) {
+        self.json.push_str(json);
+    }
+
+    pub fn text(&mut self, text: &str) {
+        self.json.push_str("\\\"");
+        if text.bytes().any(|byte| IS_ESCAPED[usize::from(byte)]) {
+            let mut once = String::with_capacity(text.len() + 8);
+            push_escaped(&mut once, text);
+            push_escaped(&mut self.json, &once);
+        } else {
+            self.json.push_str(text);
+        }
+        self.json.push_str("\\\"");
+    }
+
+    pub fn displayed(&mut self, displayed: impl fmt::Display) {
+        let mut text = std::mem::take(&mut self.scratch);
+        text.clear();
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{displayed}");
+        self.text(&text);
+        self.scratch = text;
+    }
+
+    /// The whole JSON string, with its quotes.
+    pub fn into_string(mut self) -> String {
+        self.json.push('"');
+        self.json
     }
 }
 
@@ -71,11 +93,17 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         for text in ["", "plain", "a\"b\\c", "tab\tline\nnul\0", "\u{7f}\u{2028}ä😀"] {
-            let (mut pushed, mut displayed) = (String::new(), String::new());
+            let mut pushed = String::new();
             push_text(&mut pushed, text);
-            JsonText::push(&mut displayed, text);
-            assert_eq!(pushed, displayed);
             assert_eq!(serde_json::from_str::<String>(&pushed).expect("JSON"), text);
+            let mut nested = NestedJson::with_capacity(0);
+            nested.raw("[");
+            nested.text(text);
+            nested.raw(",");
+            nested.displayed(text);
+            nested.raw("]");
+            let inner: String = serde_json::from_str(&nested.into_string()).expect("JSON");
+            assert_eq!(serde_json::from_str::<[String; 2]>(&inner).expect("JSON in JSON"), [text, text]);
         }
     }
 }

@@ -303,12 +303,14 @@ fn annotation(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Option<Operation> {
     let record = pod.injected.rewritten(pod.workload, verdict.edits());
     let present =
         annotations.map_or(0, |all| all.size() - all.get(INJECTED).map_or(0, |old| old.len() + INJECTED.len()));
-    if present + INJECTED.len() + record.len() > MAX_ANNOTATIONS_BYTES {
+    let fits = |length: usize| present + INJECTED.len() + length <= MAX_ANNOTATIONS_BYTES;
+    // As a JSON string it is longer than as a text, so that only a near miss asks for more.
+    if !fits(record.len()) && !fits(unescaped_length(&record)) {
         return None;
     }
     let mut pointer = String::from(pod.workload.prefix());
     pointer.push_str("/metadata/annotations");
-    let value = json_text(&record);
+    let value = record;
     if annotations.is_some() {
         pointer::push(&mut pointer, INJECTED);
         return Some(Operation { kind: OperationKind::Add, pointer, value });
@@ -319,4 +321,9 @@ fn annotation(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Option<Operation> {
     }
     pointer.truncate(pointer.len() - "/annotations".len());
     Some(Operation { kind: OperationKind::Add, pointer, value: format!(r#"{{"annotations":{value}}}"#) })
+}
+
+/// Bytes of the text that a JSON string stands for.
+fn unescaped_length(json: &str) -> usize {
+    serde_json::from_str::<String>(json).map_or(json.len(), |text| text.len())
 }
