@@ -37,7 +37,11 @@ fn programs() {
         ("mix", command(&["mix", "phx.server"]), "erlang: the command mix"),
         ("nginx", command(&["nginx", "-g", "daemon off;"]), "nginx: the command nginx"),
         ("julia", command(&["julia", "app.jl"]), "julia: the command julia"),
-        ("cargo", command(&["cargo", "test"]), "build: the command cargo"),
+        (
+            "cargo builds, and runs Rust",
+            command(&["cargo", "test"]),
+            "rust: the command cargo, build: the command cargo",
+        ),
         ("args with a program", args(&["python", "app.py"]), "python: the command python"),
         ("args with a program and options", args(&["java", "-jar", "app.jar"]), "java: the command java"),
         ("a sub-command of a storage driver", args(&["node", "--endpoint=unix:///csi.sock"]), "-"),

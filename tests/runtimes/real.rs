@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     env,
+    ffi::OsString,
     io::Write as _,
     path::{Path, PathBuf},
     process::Command,
@@ -292,7 +293,8 @@ fn try_out(runtime: &Runtime) -> Result<Vec<String>, String> {
 }
 
 fn run(command: &[String], stand_in: &[String], environment: &Environment) -> Result<Said, String> {
-    let kept = ["PATH", "HOME"].into_iter().filter_map(|name| Some((name, env::var_os(name)?)));
+    let home = env::var_os("HOME").map(|home| ("HOME", home));
+    let kept = home.into_iter().chain([("PATH", search_path())]);
     let output = Command::new(&command[0])
         .args(&command[1..])
         .args(stand_in)
@@ -318,7 +320,12 @@ impl Workshop {
     fn build(&self, compiler: &str, options: &[&str], source: &str) -> Result<Vec<String>, String> {
         find(compiler)?;
         let program = self.folder.path().join("program");
-        let built = Command::new(compiler).args(options).arg(&program).arg(source_path(source)).output();
+        let built = Command::new(compiler)
+            .env("PATH", search_path())
+            .args(options)
+            .arg(&program)
+            .arg(source_path(source))
+            .output();
         let built = built.map_err(|error| error.to_string())?;
         assert!(built.status.success(), "{source}: {}", String::from_utf8_lossy(&built.stderr));
         Ok(vec![program.display().to_string()])
@@ -340,9 +347,16 @@ fn shell(needed: &str, script: &str) -> Result<Vec<String>, String> {
     Ok(["sh", "-c", script, "sh"].map(str::to_owned).into())
 }
 
+/// `PODFIT_RUNTIMES`, the folder that `install.sh` fills, and the PATH. A changed PATH itself would make cargo build anew.
+fn search_path() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let installed = env::var_os("PODFIT_RUNTIMES").map(PathBuf::from);
+    env::join_paths(installed.into_iter().chain(env::split_paths(&path))).unwrap_or(path)
+}
+
 /// Whether a program is there and starts: a version manager leaves shims that do not.
 fn find(name: &str) -> Result<(), String> {
-    let on_path = env::split_paths(&env::var_os("PATH").unwrap_or_default()).any(|folder| folder.join(name).is_file());
+    let on_path = env::split_paths(&search_path()).any(|folder| folder.join(name).is_file());
     if !on_path {
         return Err("not on the PATH".to_owned());
     }
@@ -351,7 +365,8 @@ fn find(name: &str) -> Result<(), String> {
         "erl" => "-version",
         _ => "--version",
     };
-    let started = Command::new(name).arg(version).output().is_ok_and(|output| output.status.success());
+    let started =
+        Command::new(name).env("PATH", search_path()).arg(version).output().is_ok_and(|output| output.status.success());
     if started { Ok(()) } else { Err("does not start".to_owned()) }
 }
 
