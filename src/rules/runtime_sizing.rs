@@ -165,25 +165,23 @@ fn decide<'a>(
     if standing == Standing::OursLive {
         return Err((SkipReason::AlreadyInjected, nothing));
     }
-    let (formula, flags) = match wanted.value {
-        WantedValue::Catalogue(Variable { value: Value::One(formula), .. }) => (Some(*formula), None),
-        WantedValue::Catalogue(Variable { value: Value::Flags { flags, separator, also_in }, .. }) => {
-            (None, Some(flags::List { flags, separator: *separator, also_in }))
-        }
-        WantedValue::Platform(_) => (None, None),
-    };
-    if standing == Standing::Users && flags.is_none() {
+    let is_list = matches!(wanted.value, WantedValue::Catalogue(Variable { value: Value::Flags { .. }, .. }));
+    if standing == Standing::Users && !is_list {
         return Err((SkipReason::UserSet, nothing));
     }
     not_wanted(wanted, settings, fitting)?;
     if !matches!(standing, Standing::Ours { .. }) {
         not_alone(wanted, standing, settings, fitting)?;
     }
-    let sized = match (wanted.value, formula, flags) {
-        (_, _, Some(flags)) => return flags.extend(wanted.name, standing, settings, fitting),
-        (_, Some(formula), _) => size::size(wanted.name, formula, settings, fitting)?,
-        (WantedValue::Platform(variable), ..) => size::platform_value(variable, settings, fitting)?,
-        (WantedValue::Catalogue(_), None, None) => return Err((SkipReason::UserSet, nothing)),
+    let sized = match wanted.value {
+        WantedValue::Catalogue(Variable { value: Value::Flags { flags, separator, also_in }, .. }) => {
+            let list = flags::List { flags, separator: *separator, also_in };
+            return list.extend(wanted.name, standing, settings, fitting);
+        }
+        WantedValue::Catalogue(Variable { value: Value::One(formula), .. }) => {
+            size::size(wanted.name, *formula, settings, fitting)?
+        }
+        WantedValue::Platform(variable) => size::platform_value(variable, settings, fitting)?,
     };
     match standing {
         Standing::Ours { value, .. } if sized.source == Source::Literal(value.to_owned()) => {
