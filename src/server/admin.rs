@@ -17,11 +17,15 @@ impl Admin {
     pub(super) fn start(listener: TcpListener, router: Router, bounds: Bounds) -> io::Result<Self> {
         let listener = listener.into_std()?;
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime.block_on(async { TcpListener::from_std(listener) })?;
         let (until_dropped, dropped) = oneshot::channel();
         let stop = async { drop::<Result<(), _>>(dropped.await) };
-        let serve = move || drop(runtime.block_on(Port::plain(router, bounds).serve(listener, stop)));
-        thread::Builder::new().name("admin".to_owned()).spawn(serve)?;
+        let serve = async move {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => drop(Port::plain(router, bounds).serve(listener, stop).await),
+                Err(error) => tracing::error!(%error, "admin port"),
+            }
+        };
+        thread::Builder::new().name("admin".to_owned()).spawn(move || runtime.block_on(serve))?;
         Ok(Self { _until_dropped: until_dropped })
     }
 }

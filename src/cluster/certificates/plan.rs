@@ -110,6 +110,3 @@ fn remembers_key_of(signing: &Signing, seen: &Seen<'_>) -> bool {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;

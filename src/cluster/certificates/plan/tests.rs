@@ -115,7 +115,10 @@ fn every_transition() {
         row("CA due, leaf due too", held(DAY, HOUR), Step::Renew),
         Row { trusted: false, ..row("CA due, bundle not everywhere", held(DAY, HOUR * 20), Step::Announce) },
         Row { asked: Some(Rotate::Authority), ..row("CA asked for", good(), Step::Announce) },
-        Row { asked: Some(Rotate::Authority), ..row("CA asked for, with one that retires", switched(), Step::Announce) },
+        Row {
+            asked: Some(Rotate::Authority),
+            ..row("CA asked for, with one that retires", switched(), Step::Announce)
+        },
         Row {
             asked: Some(Rotate::Authority),
             unchanged: Duration::ZERO,
@@ -127,15 +130,21 @@ fn every_transition() {
         row("previous CA after its time", switched(), Step::Retire),
         Row { unchanged: Duration::from_secs(599), ..row("previous CA before", switched(), Step::Rest) },
         Row { trusted: false, ..row("previous CA, a configuration not seen", switched(), Step::Rest) },
-        row("CA due again while one retires", Held { previous: switched().previous, ..held(DAY, HOUR * 20) }, Step::Announce),
         row(
-            "next CA while one retires",
-            Held { next: next(), ..switched() },
-            Step::Switch,
+            "CA due again while one retires",
+            Held { previous: switched().previous, ..held(DAY, HOUR * 20) },
+            Step::Announce,
         ),
+        row("next CA while one retires", Held { next: next(), ..switched() }, Step::Switch),
         Row { bundled: false, ..row("CA ended", held(-HOUR, -HOUR), Step::Make) },
-        Row { unchanged: Duration::ZERO, ..row("CA ended, others may know a better one", held(-HOUR, -HOUR), patience()) },
-        Row { remembered: Some(good()), ..row("CA ended, replaced by hand with an old one", held(-HOUR, -HOUR), Step::Restore) },
+        Row {
+            unchanged: Duration::ZERO,
+            ..row("CA ended, others may know a better one", held(-HOUR, -HOUR), patience())
+        },
+        Row {
+            remembered: Some(good()),
+            ..row("CA ended, replaced by hand with an old one", held(-HOUR, -HOUR), Step::Restore)
+        },
         // Its key
         row("key of the CA lost: what it has signed holds, and the next CA takes over", keyless(), Step::Announce),
         row("key lost, next CA trusted", Held { next: next(), ..keyless() }, Step::Switch),
@@ -161,8 +170,14 @@ fn every_transition() {
             begins("2026-11-23T11:00:00Z"),
         ),
         row("CA not begun", held(DAY * 91 + HOUR, HOUR * 20), begins("2026-11-24T10:00:00Z")),
-        Row { asked: Some(Rotate::Leaf), ..row("leaf not begun, asked for", held(DAY * 80, DAY + HOUR * 2), Step::Renew) },
-        Row { asked: Some(Rotate::Authority), ..row("CA not begun, asked for", held(DAY * 91 + HOUR, HOUR * 20), Step::Announce) },
+        Row {
+            asked: Some(Rotate::Leaf),
+            ..row("leaf not begun, asked for", held(DAY * 80, DAY + HOUR * 2), Step::Renew)
+        },
+        Row {
+            asked: Some(Rotate::Authority),
+            ..row("CA not begun, asked for", held(DAY * 91 + HOUR, HOUR * 20), Step::Announce)
+        },
     ] {
         let remembered = remembered.as_ref();
         let seen = Seen { held: &held, asked, remembered, trusted, bundled, unchanged };
