@@ -3,8 +3,11 @@
 use crate::suite::Suite;
 
 mod denials;
+mod later;
+mod outages;
 mod templates;
 mod updates;
+mod verdicts;
 mod workloads;
 
 #[derive(Clone, Copy)]
@@ -25,7 +28,7 @@ pub enum Needs {
 }
 
 pub fn all() -> Vec<Case> {
-    [workloads::CASES, denials::CASES, templates::CASES, updates::CASES].concat()
+    [workloads::CASES, denials::CASES, later::CASES, outages::CASES, templates::CASES, updates::CASES, verdicts::CASES].concat()
 }
 
 /// A row of the table.

@@ -80,6 +80,10 @@ impl Cluster {
         Self { client, runtime: runtime.clone(), kubeconfig: kubeconfig.to_owned(), kubectl }
     }
 
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     pub fn is_ready(&self) -> bool {
         self.runtime.block_on(self.text("/readyz")).is_ok()
     }

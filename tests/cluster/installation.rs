@@ -79,6 +79,14 @@ impl Installation {
         self.route_to(&self.replicas.iter().collect::<Vec<_>>());
     }
 
+    /// Of `/mutate` and `/validate`.
+    pub fn set_failure_policies(&self, cluster: &Cluster, policies: [&str; 2]) {
+        for (mut configuration, policy) in configurations(&self.folder).into_iter().zip(policies) {
+            configuration["webhooks"][0]["failurePolicy"] = json!(policy);
+            apply(cluster, &configuration);
+        }
+    }
+
     pub fn print_logs(&self) {
         for replica in &self.replicas {
             println!("--- the end of {}'s log\n{}", replica.process.name, replica.process.tail());
@@ -100,23 +108,27 @@ fn install(cluster: &Cluster, folder: &Path) {
         "spec": {"ports": [{"port": 443, "targetPort": 8443}], "selector": {"app.kubernetes.io/name": "podfit"}},
     });
     cluster.create(&crate::cluster::path("services", NAMESPACE), &service).object();
-    let ca = fs::read(folder.join("pair/ca.crt")).unwrap();
-    for configuration in configurations(&ca) {
-        let resource = format!("{}s", configuration["kind"].as_str().unwrap().to_lowercase());
-        cluster.apply(&format!("/apis/admissionregistration.k8s.io/v1/{resource}"), &configuration).object();
+    for configuration in configurations(folder) {
+        apply(cluster, &configuration);
     }
     wait_for("the webhooks", || answers(cluster).then_some(()));
 }
 
 /// The shipped webhook configurations, with the CA that podfit or cert-manager would write into them.
-pub fn configurations(ca: &[u8]) -> Vec<Value> {
+fn configurations(folder: &Path) -> Vec<Value> {
+    let ca = fs::read(folder.join("pair/ca.crt")).unwrap();
     let documents = manifest::read(CONFIGURATIONS).into_iter().map(|document| document.unwrap());
     let mut configurations: Vec<Value> =
         documents.map(|document| serde_json::from_str(&document.json).unwrap()).collect();
     for webhook in configurations.iter_mut().flat_map(|found| found["webhooks"].as_array_mut().unwrap()) {
-        webhook["clientConfig"]["caBundle"] = json!(STANDARD.encode(ca));
+        webhook["clientConfig"]["caBundle"] = json!(STANDARD.encode(&ca));
     }
     configurations
+}
+
+fn apply(cluster: &Cluster, configuration: &Value) {
+    let resource = format!("{}s", configuration["kind"].as_str().unwrap().to_lowercase());
+    cluster.apply(&format!("/apis/admissionregistration.k8s.io/v1/{resource}"), configuration).object();
 }
 
 /// Whether a Pod that must be refused is refused: the API server learns of its webhooks a while after they were written.

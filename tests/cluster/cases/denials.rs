@@ -10,7 +10,7 @@ pub const CASES: &[Case] = &[case("kubectl_shows_every_finding_of_a_denial", Nee
 
 fn kubectl(suite: &Suite) {
     let namespace = suite.namespace("denials");
-    let manifest = pod("web", bad_container("app")).to_string();
+    let manifest = pod("web", bad_container()).to_string();
     let printed = suite.cluster.kubectl(&["create", "-n", &namespace.name, "-f", "-"], &manifest);
     println!("{printed:?}");
 }
