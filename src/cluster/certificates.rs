@@ -169,7 +169,8 @@ impl Keeper {
 
     async fn look(&mut self, now: Timestamp) -> Result<Done, Trouble> {
         let looked = self.look_and_act(now).await;
-        if looked.is_err() {
+        // What was not seen may have changed.
+        if matches!(looked, Err(Trouble::Call(_))) {
             self.unchanged = None;
         }
         looked

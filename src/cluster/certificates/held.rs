@@ -86,11 +86,12 @@ impl Held {
         self.leaf.is_some() && self.signing.as_ref().is_some_and(|signing| signing.key.is_some())
     }
 
-    /// What `caBundle` is to hold: all CAs that a server's certificate may come from.
+    /// What `caBundle` is to hold: all CAs that a server's certificate may come from. The oldest first, so that it need not
+    /// be written when the next CA begins to sign: a new bundle is a new connection for every API server.
     pub(super) fn bundle(&self) -> Vec<&str> {
         let signing = self.signing.as_ref().map(|signing| signing.certificate.as_str());
         let next = self.next.as_ref().map(|next| next.certificate.as_str());
-        signing.into_iter().chain(next).chain(self.previous.as_deref()).collect()
+        self.previous.as_deref().into_iter().chain(signing).chain(next).collect()
     }
 
     /// None without its key.
