@@ -3,7 +3,9 @@
 use crate::suite::Suite;
 
 mod denials;
+mod injections;
 mod later;
+mod mirror;
 mod outages;
 mod templates;
 mod updates;
@@ -28,7 +30,7 @@ pub enum Needs {
 }
 
 pub fn all() -> Vec<Case> {
-    [workloads::CASES, denials::CASES, later::CASES, outages::CASES, templates::CASES, updates::CASES, verdicts::CASES].concat()
+    [workloads::CASES, denials::CASES, injections::CASES, later::CASES, mirror::CASES, outages::CASES, templates::CASES, updates::CASES, verdicts::CASES].concat()
 }
 
 /// A row of the table.

@@ -17,8 +17,8 @@ use crate::{cluster::Cluster, process::Process, programs::Programs};
 
 const TOKEN: &str = "the-only-user-of-a-control-plane-on-loopback";
 /// What webhooks tell the audit log, and nothing of the objects.
-const AUDIT: &str = "{apiVersion: audit.k8s.io/v1, kind: Policy, omitStages: [RequestReceived], rules: [{level: Metadata, \
-                     verbs: [create, update, patch], resources: [{group: '', resources: [pods, pods/*]}]}, {level: None}]}";
+const AUDIT: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata",
+    "verbs": ["create", "update", "patch"], "resources": [{"group": "", "resources": ["pods", "pods/*"]}]}, {"level": "None"}]}"#;
 /// The API server takes 10 s on an idle machine.
 const START: Duration = Duration::from_secs(180);
 

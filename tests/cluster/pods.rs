@@ -35,18 +35,40 @@ pub fn with(mut object: Value, changes: &Value) -> Value {
     object
 }
 
-/// What podfit changed in a Pod that was created, as a JSON Patch on the Pod that the API server makes without podfit. All else
-/// is as it was: fields that podfit does not know, and the order of what the user wrote.
+/// What podfit changed in a Pod that was created, against the Pod that the API server makes without podfit. All else is as it
+/// was: fields that podfit does not know, and the order of what the user wrote.
 pub fn injected(suite: &Suite, namespace: &Namespace<'_>, pod: &Value) -> Value {
     let unfitted = suite.cluster.create("/api/v1/namespaces/kube-public/pods?dryRun=All", pod).object();
     let fitted = suite.cluster.create(&namespace.path("pods"), pod).object();
     difference(&unfitted, &fitted)
 }
 
-/// Of spec and annotations.
+/// Of spec and annotations: each place that differs with what it is now.
 pub fn difference(old: &Value, new: &Value) -> Value {
     let part = |pod: &Value| json!({"spec": pod["spec"], "annotations": annotations(pod)});
-    serde_json::to_value(json_patch::diff(&part(old), &part(new))).unwrap()
+    let mut found = serde_json::Map::new();
+    differ("", &part(old), &part(new), &mut found);
+    Value::Object(found)
+}
+
+fn differ(at: &str, old: &Value, new: &Value, found: &mut serde_json::Map<String, Value>) {
+    match (old, new) {
+        (Value::Object(before), Value::Object(after)) => {
+            let gone = before.keys().filter(|key| !after.contains_key(*key));
+            for key in after.keys().chain(gone) {
+                differ(&format!("{at}/{key}"), &old[key], &new[key], found);
+            }
+        }
+        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+            for (index, (before, after)) in before.iter().zip(after).enumerate() {
+                differ(&format!("{at}/{index}"), before, after, found);
+            }
+        }
+        _ if old != new => {
+            found.insert(at.to_owned(), new.clone());
+        }
+        _ => {}
+    }
 }
 
 /// Our record is JSON in a string: here as JSON.

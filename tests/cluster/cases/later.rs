@@ -1,6 +1,6 @@
 //! Webhooks that run after podfit's and change what it saw: `reinvocationPolicy: IfNeeded` calls it once more.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Case, Needs, case};
 use crate::{
