@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Renders everything in deploy/ that is not the chart from the chart: base, overlays, policies, dashboards.
 # `just deploy` runs it; a test runs it into another folder and compares.
-#   deploy/render.sh [FOLDER]
+#   deploy/render.sh [FOLDER]    an absolute path; deploy/ itself without
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 readonly target=${1:-.}
