@@ -41,12 +41,12 @@ policy() {
     local name=$1
     shift
     render --show-only templates/configmap.yaml "$@" |
-        awk -v head="  $name.yaml: |" '$0 == head {inside = 1; next} inside && !/^(    |$)/ {exit} inside {print substr($0, 5)}' |
-        sed -e '/./,$!d' >"$target/policies/$name.yaml"
+        awk -v head="  $name.yaml: |" '$0 == head {inside = 1; next} inside && !/^(    |$)/ {exit} inside {print substr($0, 5)}' >"$target/policies/$name.yaml"
 }
 
+# Versions of Helm differ in the empty lines between documents.
 render() {
-    helm template podfit chart --namespace podfit-system "$@"
+    helm template podfit chart --namespace podfit-system "$@" | sed '/^ *$/d'
 }
 
 main
