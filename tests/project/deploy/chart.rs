@@ -14,8 +14,7 @@ fn what_is_checked_in_is_what_the_chart_renders() {
     stdout(&command.arg(folder().join("render.sh")).arg(rendered.path()).output().expect("bash runs"));
     let found = files(rendered.path());
     assert!(found.len() > 10, "render.sh wrote {found:?}");
-    let checked_in: BTreeMap<_, _> =
-        files(&folder()).into_iter().filter(|(path, _)| is_rendered(path)).collect();
+    let checked_in: BTreeMap<_, _> = files(&folder()).into_iter().filter(|(path, _)| is_rendered(path)).collect();
     assert_eq!(found.keys().collect::<Vec<_>>(), checked_in.keys().collect::<Vec<_>>(), "just deploy writes them");
     for (path, text) in found {
         assert!(text == checked_in[&path], "deploy/{path} is not what the chart renders; just deploy writes it");
@@ -55,74 +54,70 @@ fn excluded_namespaces_are_one_value() {
 #[test]
 fn values_do_what_they_say() {
     let Some(helm) = program("helm", "the values of the chart") else { return };
-    let digest = format!("sha256:{}", "0".repeat(64));
-    for (arguments, kind, pointer, expected) in [
-        (vec![], "MutatingWebhookConfiguration", "/webhooks/0/failurePolicy", json!("Ignore")),
-        (vec![], "ValidatingWebhookConfiguration", "/webhooks/0/failurePolicy", json!("Ignore")),
-        (
-            vec!["--set=validate.failurePolicy=Fail,replicas=2"],
-            "ValidatingWebhookConfiguration",
-            "/webhooks/0/failurePolicy",
-            json!("Fail"),
-        ),
-        (
-            vec!["--set=validate.failurePolicy=Fail,replicas=2"],
-            "MutatingWebhookConfiguration",
-            "/webhooks/0/failurePolicy",
-            json!("Ignore"),
-        ),
-        (vec!["--set=replicas=2"], "PodDisruptionBudget", "/spec/maxUnavailable", json!(1)),
-        (vec!["--set=priorityClass.create=true"], "Deployment", "/spec/template/spec/priorityClassName", json!("podfit")),
-        (vec!["--set=priorityClass.name=high"], "Deployment", "/spec/template/spec/priorityClassName", json!("high")),
-        (
-            vec!["--set=image.repository=registry.example/podfit,image.tag=1.0"],
-            "Deployment",
-            "/spec/template/spec/containers/0/image",
-            json!("registry.example/podfit:1.0"),
-        ),
-        (
-            vec!["--set=image.tag=1.0,image.digest=", &digest],
-            "Deployment",
-            "/spec/template/spec/containers/0/image",
-            json!(format!("podfit:1.0@{digest}")),
-        ),
-        (vec!["--set=networkPolicy.metricsFrom=null"], "NetworkPolicy", "/spec/ingress/1", Value::Null),
-        (vec!["--set=certificates.source=cert-manager"], "NetworkPolicy", "/spec/egress", json!([])),
-        (
-            vec!["--set=certificates.source=cert-manager,certificates.certManager.issuerRef.name=ours"],
-            "Certificate",
-            "/spec/issuerRef/name",
-            json!("ours"),
-        ),
-        (
-            vec!["--set=certificates.source=secret,certificates.secret.name=pair", CA],
-            "ValidatingWebhookConfiguration",
-            "/webhooks/0/clientConfig/caBundle",
-            json!("LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t"),
-        ),
-        (
-            vec!["--set=certificates.source=secret,certificates.secret.name=pair", CA],
-            "Deployment",
-            "/spec/template/spec/volumes/1/secret/secretName",
-            json!("pair"),
-        ),
-        (vec!["--set=monitoring.serviceMonitor.enabled=true"], "ServiceMonitor", "/spec/endpoints/0/port", json!("admin")),
-        (
-            vec!["--set=monitoring.prometheusRule.enabled=true,monitoring.prometheusRule.labels.release=prometheus"],
-            "PrometheusRule",
-            "/metadata/labels/release",
-            json!("prometheus"),
-        ),
-        (vec!["--set=policies.extra.shop.imageTag.mode=Deny"], "ConfigMap", "/data/shop.yaml", json!(SHOP)),
-    ] {
-        let objects = objects(&stdout(&template(&helm, &[arguments.concat().as_str()])));
+    for (values, kind, pointer, expected) in VALUES {
+        let objects = objects(&stdout(&template(&helm, &["--set", values])));
         let found = of_kind(&objects, kind)[0].pointer(pointer).cloned().unwrap_or_default();
-        assert_eq!(found, expected, "{arguments:?} {kind} {pointer}");
+        let expected: Value = serde_json::from_str(expected).expect("JSON of our own");
+        assert_eq!(found, expected, "{values}: {kind} {pointer}");
     }
 }
 
-const CA: &str = ",certificates.secret.caBundle=-----BEGIN CERTIFICATE-----";
-const SHOP: &str = "apiVersion: podfit.dev/v1alpha1\nkind: SizingPolicy\nmetadata:\n  name: shop\nspec:\n  imageTag:\n    mode: Deny\n";
+/// Values, then what stands in which object, as JSON.
+const VALUES: &[(&str, &str, &str, &str)] = &[
+    ("", "MutatingWebhookConfiguration", "/webhooks/0/failurePolicy", r#""Ignore""#),
+    ("", "ValidatingWebhookConfiguration", "/webhooks/0/failurePolicy", r#""Ignore""#),
+    (CLOSED, "MutatingWebhookConfiguration", "/webhooks/0/failurePolicy", r#""Ignore""#),
+    (CLOSED, "ValidatingWebhookConfiguration", "/webhooks/0/failurePolicy", r#""Fail""#),
+    ("timeoutSeconds=2", "MutatingWebhookConfiguration", "/webhooks/0/timeoutSeconds", "2"),
+    ("replicas=2", "PodDisruptionBudget", "/spec/maxUnavailable", "1"),
+    ("replicas=2", "Deployment", "/spec/template/spec/topologySpreadConstraints/0/maxSkew", "1"),
+    ("replicas=1", "Deployment", "/spec/template/spec/topologySpreadConstraints", "null"),
+    ("priorityClass.create=true", "Deployment", "/spec/template/spec/priorityClassName", r#""podfit""#),
+    ("priorityClass.name=high", "Deployment", "/spec/template/spec/priorityClassName", r#""high""#),
+    ("image.repository=a.example/b,image.tag=1.0", "Deployment", IMAGE, r#""a.example/b:1.0""#),
+    (
+        "image.tag=1.0,image.digest=sha256:0000000000000000000000000000000000000000000000000000000000000000",
+        "Deployment",
+        IMAGE,
+        r#""podfit:1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000""#,
+    ),
+    ("networkPolicy.metricsFrom=null", "NetworkPolicy", "/spec/ingress/1", "null"),
+    ("certificates.source=cert-manager", "NetworkPolicy", "/spec/egress", "[]"),
+    (
+        "certificates.source=cert-manager",
+        "ValidatingWebhookConfiguration",
+        "/metadata/annotations/cert-manager.io~1inject-ca-from",
+        r#""podfit-system/podfit""#,
+    ),
+    (OWN_ISSUER, "Certificate", "/spec/issuerRef/name", r#""ours""#),
+    (
+        OWN_SECRET,
+        "ValidatingWebhookConfiguration",
+        "/webhooks/0/clientConfig/caBundle",
+        r#""LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t""#,
+    ),
+    (OWN_SECRET, "Deployment", "/spec/template/spec/volumes/1/secret/secretName", r#""pair""#),
+    ("monitoring.serviceMonitor.enabled=true", "ServiceMonitor", "/spec/endpoints/0/port", r#""admin""#),
+    (
+        "monitoring.prometheusRule.enabled=true,monitoring.prometheusRule.labels.release=prometheus",
+        "PrometheusRule",
+        "/metadata/labels/release",
+        r#""prometheus""#,
+    ),
+    ("policies.preset=none,policies.nodeDebugNamespaces=null", "ConfigMap", "/data", "null"),
+    (
+        "policies.extra.shop.imageTag.mode=Deny",
+        "ConfigMap",
+        "/data/shop.yaml",
+        r#""apiVersion: podfit.dev/v1alpha1\nkind: SizingPolicy\nmetadata:\n  name: shop\nspec:\n  imageTag:\n    mode: Deny\n""#,
+    ),
+];
+
+const CLOSED: &str = "validate.failurePolicy=Fail,replicas=2";
+const IMAGE: &str = "/spec/template/spec/containers/0/image";
+const OWN_ISSUER: &str = "certificates.source=cert-manager,certificates.certManager.issuerRef.name=ours";
+const OWN_SECRET: &str =
+    "certificates.source=secret,certificates.secret.name=pair,certificates.secret.caBundle=-----BEGIN CERTIFICATE-----";
 
 #[test]
 fn podfit_has_no_permission_where_others_keep_its_certificates() {
@@ -151,9 +146,12 @@ fn wrong_values_are_refused() {
         ("excludedNamespaces={Kube_System}", ["/excludedNamespaces/0", "pattern"]),
         ("excludedNamespaces=kube-system", ["excludedNamespaces", "array"]),
         ("policies.preset=lenient", ["/policies/preset", "'audit'"]),
-        ("policies.extra.audit.imageTag.mode=Warn", ["policies/extra", "audit"]),
+        ("policies.extra.audit.imageTag.mode=Warn", ["invalid propertyName", "audit"]),
         ("certificates.source=vault", ["/certificates/source", "'cert-manager'"]),
-        ("certificates.source=secret", ["certificates.secret.name", "name the kubernetes.io/tls Secret"]),
+        (
+            "certificates.source=secret,certificates.secret.caBundle=-----BEGIN CERTIFICATE-----",
+            ["certificates.secret.name", "name the kubernetes.io/tls Secret"],
+        ),
         ("certificates.source=secret,certificates.secret.name=pair", ["certificates.secret.caBundle", "PEM"]),
         ("certificates.secret.caBundle=LS0t", ["/certificates/secret/caBundle", "pattern"]),
         ("resources.limits.cpu=null", ["/resources/limits", "cpu"]),

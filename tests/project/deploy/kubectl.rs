@@ -1,6 +1,6 @@
 //! What kubectl makes of us: the kustomizations, and `kubectl podfit`; and the script for kind where there is no kind.
 
-use std::{collections::BTreeSet, os::unix::fs::symlink, path::Path, process::Command};
+use std::{collections::BTreeSet, env, os::unix::fs::symlink, path::PathBuf, process::Command};
 
 use serde_json::Value;
 
@@ -26,12 +26,8 @@ fn kubectl_finds_the_plugin() {
     let plugins = tempfile::tempdir().expect("a folder of our own");
     let plugin = plugins.path().join("kubectl-podfit");
     symlink(env!("CARGO_BIN_EXE_podfit"), &plugin).expect("a link of our own");
-    let run = |arguments: &[&str]| stdout(&with_program("kubectl", &plugin).args(arguments).output().expect("kubectl runs"));
-    // The link's folder goes before the rest of the PATH, on which kubectl itself must still be found.
-    let path = std::env::join_paths([plugins.path(), kubectl.parent().expect("a folder")]).expect("no colons");
-    let output = Command::new(&kubectl).args(["podfit", "rules"]).env("PATH", path).output().expect("kubectl runs");
-    assert_eq!(stdout(&output), stdout(&super::podfit(&["rules"])));
-    let _ = run;
+    let output = with_program(kubectl.to_str().expect("a path of text"), &plugin).args(["podfit", "rules"]).output();
+    assert_eq!(stdout(&output.expect("kubectl runs")), stdout(&super::podfit(&["rules"])));
 }
 
 #[test]
@@ -55,8 +51,8 @@ fn names(objects: &[Value]) -> BTreeSet<String> {
     objects.iter().map(|object| format!("{} {}", object["kind"], object["metadata"]["name"])).collect()
 }
 
-fn which(name: &str) -> std::path::PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut found = std::env::split_paths(&path).map(|folder| Path::new(&folder).join(name));
+fn which(name: &str) -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut found = env::split_paths(&path).map(|folder| folder.join(name));
     found.find(|path| path.is_file()).unwrap_or_else(|| panic!("no {name} on the PATH"))
 }

@@ -34,7 +34,8 @@ fn podfit_keeps_its_own_rules() {
         let report: Value = serde_json::from_str(&stdout(&output)).expect("a report is JSON");
         assert_eq!(report["summary"]["objects"], 1, "{kustomization}: the Deployment is judged");
         let findings = report["findings"].as_array().expect("findings").iter();
-        let serious: Vec<_> = findings.filter(|finding| finding["mode"] == "Deny" || finding["mode"] == "Warn").collect();
+        let serious: Vec<_> =
+            findings.filter(|finding| finding["mode"] == "Deny" || finding["mode"] == "Warn").collect();
         assert!(serious.is_empty(), "{kustomization}: {serious:?}");
     }
 }
@@ -69,7 +70,10 @@ fn every_permission_names_its_object() {
 fn the_pod_is_restricted() {
     for (kustomization, objects) in installed() {
         let namespace = of_kind(&objects, "Namespace")[0];
-        assert_eq!(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted", "{kustomization}");
+        assert_eq!(
+            namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted",
+            "{kustomization}"
+        );
         let pod = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"];
         assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{kustomization}");
         assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{kustomization}");

@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    net::TcpListener,
-    process::{Child, Command, Stdio},
+    net::{SocketAddr, TcpListener},
+    process::{Child, Command},
     time::{Duration, Instant},
 };
 
@@ -51,21 +51,31 @@ fn selectors(text: &str) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
-/// The page of a server that runs as a user would start it.
+/// The page of a server that has judged a review: the library leaves out what was never counted.
 fn metrics() -> String {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+    let [webhook, admin] = [free_port(), free_port()];
     let mut command = Command::new(env!("CARGO_BIN_EXE_podfit"));
-    command.arg("serve").args(["--listen=127.0.0.1:0", &format!("--admin-listen=127.0.0.1:{port}"), "--log-level=off"]);
-    let _server = Server(command.stderr(Stdio::inherit()).spawn().expect("podfit serves"));
+    command.arg("serve").args([format!("--listen={webhook}"), format!("--admin-listen={admin}")]);
+    let _server = Server(command.arg("--log-level=off").spawn().expect("podfit serves"));
+    let review = concat!("@", env!("CARGO_MANIFEST_DIR"), "/examples/review.json");
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let output = Command::new("curl").args(["-sf", &format!("http://127.0.0.1:{port}/metrics")]).output();
-        let output = output.expect("curl runs");
-        if output.status.success() {
-            return String::from_utf8(output.stdout).expect("the page is text");
+        curl(&["--insecure", "--data-binary", review, &format!("https://{webhook}/mutate")]);
+        let page = curl(&[&format!("http://{admin}/metrics")]).unwrap_or_default();
+        if page.contains("podfit_skipped_total") {
+            return page;
         }
-        assert!(Instant::now() < deadline, "the server does not answer: {}", output.status);
+        assert!(Instant::now() < deadline, "no skip was counted: {page}");
     }
+}
+
+fn curl(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("curl").args(["--silent", "--fail"]).args(arguments).output().expect("curl runs");
+    output.status.success().then(|| String::from_utf8(output.stdout).expect("the page is text"))
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
 }
 
 struct Server(Child);
