@@ -82,7 +82,8 @@ const VALUES: &[(&str, &str, &str, &str)] = &[
         r#""podfit:1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000""#,
     ),
     ("networkPolicy.metricsFrom=null", "NetworkPolicy", "/spec/ingress/1", "null"),
-    ("certificates.source=cert-manager", "NetworkPolicy", "/spec/egress", "[]"),
+    ("certificates.source=cert-manager", "NetworkPolicy", "/spec/egress", "null"),
+    ("certificates.source=cert-manager", "NetworkPolicy", "/spec/policyTypes", r#"["Ingress","Egress"]"#),
     (
         "certificates.source=cert-manager",
         "ValidatingWebhookConfiguration",
