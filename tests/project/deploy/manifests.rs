@@ -40,6 +40,56 @@ fn podfit_keeps_its_own_rules() {
     }
 }
 
+/// The Pod is as kubectl 1.36 makes it (`generateNodeDebugPod`); nobody else's goes through.
+#[test]
+fn the_pod_of_kubectl_debug_node_is_exempt_in_its_namespaces_only() {
+    let scratch = tempfile::tempdir().expect("a folder of our own");
+    let policies = scratch.path().join("policies");
+    fs::create_dir(&policies).expect("a folder of our own");
+    for policy in ["default.yaml", "node-debug.yaml"] {
+        fs::copy(folder().join("policies").join(policy), policies.join(policy)).expect("a file of our own");
+    }
+    for (namespace, label, denied) in [
+        ("default", "app.kubernetes.io/managed-by: kubectl-debug", false),
+        ("default", "app.kubernetes.io/managed-by: Helm", true),
+        ("shop", "app.kubernetes.io/managed-by: kubectl-debug", true),
+    ] {
+        let manifest = scratch.path().join("pod.yaml");
+        fs::write(&manifest, format!("{NODE_DEBUGGER}  namespace: {namespace}\n  labels: {{{label}}}\n"))
+            .expect("a file of our own");
+        let output = podfit(&["check", "--policy", path(&policies), path(&manifest)]);
+        let status = if denied { 1 } else { 0 };
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "{namespace} {label}: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+}
+
+const NODE_DEBUGGER: &str = "\
+apiVersion: v1
+kind: Pod
+spec:
+  containers:
+    - name: debugger
+      image: busybox
+      stdin: true
+      tty: true
+      terminationMessagePolicy: File
+      volumeMounts: [{name: host-root, mountPath: /host}]
+  nodeName: node-1
+  hostNetwork: true
+  hostPID: true
+  hostIPC: true
+  restartPolicy: Never
+  tolerations: [{operator: Exists}]
+  volumes: [{name: host-root, hostPath: {path: /}}]
+metadata:
+  name: node-debugger-node-1-x2x4z
+";
+
 #[test]
 fn mutate_fails_open_everywhere() {
     for (kustomization, objects) in installed() {
