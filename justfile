@@ -51,6 +51,17 @@ fuzz SECONDS='60':
 readme:
     PODFIT_UPDATE_DOCUMENTATION=1 cargo test --test project documentation
 
+# Renders what is in deploy/ from its chart; the tests only compare. Needs helm.
+deploy:
+    deploy/render.sh
+
+# podfit in a kind cluster of its own, and the suite against it. Needs docker, kind and kubectl.
+kind-up:
+    deploy/kind.sh up
+
+kind-down:
+    deploy/kind.sh down
+
 # A pair for a laptop or kind.
 certs *HOSTS:
     certs/local.sh {{ HOSTS }}
