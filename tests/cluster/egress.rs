@@ -15,6 +15,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpStream, UnixListener, UnixStream},
     runtime::Handle,
+    sync::watch,
     time::{interval, timeout},
 };
 
@@ -40,6 +41,15 @@ struct Held {
     backend: Backend,
     is_ready: AtomicBool,
     connections: AtomicUsize,
+    /// Told when it is no backend any more: its connections end as those of a Pod that is gone.
+    gone: watch::Sender<bool>,
+}
+
+impl Held {
+    fn of(backend: Backend) -> Self {
+        let (is_ready, connections) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self { backend, is_ready, connections, gone: watch::Sender::new(false) }
+    }
 }
 
 impl Egress {
@@ -54,11 +64,12 @@ impl Egress {
 
     pub fn set(&self, backends: &[Backend]) {
         let mut held = self.backends.lock().unwrap();
-        held.retain(|held| backends.contains(&held.backend));
+        for gone in held.extract_if(.., |held| !backends.contains(&held.backend)) {
+            gone.gone.send_replace(true);
+        }
         for backend in backends {
             if !held.iter().any(|held| held.backend == *backend) {
-                let (is_ready, connections) = (AtomicBool::new(false), AtomicUsize::new(0));
-                held.push(Arc::new(Held { backend: *backend, is_ready, connections }));
+                held.push(Arc::new(Held::of(*backend)));
             }
         }
     }
@@ -96,7 +107,11 @@ impl Egress {
         };
         held.connections.fetch_add(1, Ordering::Relaxed);
         if client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_ok() {
-            let _ = copy_bidirectional(&mut client, &mut server).await;
+            let mut gone = held.gone.subscribe();
+            tokio::select! {
+                _ = copy_bidirectional(&mut client, &mut server) => {}
+                _ = gone.wait_for(|gone| *gone) => {}
+            }
         }
         held.connections.fetch_sub(1, Ordering::Relaxed);
     }

@@ -71,8 +71,29 @@ fn differ(at: &str, old: &Value, new: &Value, found: &mut serde_json::Map<String
     }
 }
 
+/// The environment of a container in short: `NAME=value`, `NAME<-field`, `NAME<-resource/divisor`.
+pub fn environment(container: &Value) -> Vec<String> {
+    let variables = container["env"].as_array().map(Vec::as_slice).unwrap_or_default();
+    variables.iter().map(|variable| format!("{}{}", text(&variable["name"]), source(variable))).collect()
+}
+
+fn source(variable: &Value) -> String {
+    match &variable["valueFrom"] {
+        Value::Null => format!("={}", text(&variable["value"])),
+        from if from["fieldRef"].is_object() => format!("<-{}", text(&from["fieldRef"]["fieldPath"])),
+        from if from["resourceFieldRef"].is_object() => {
+            format!("<-{}/{}", text(&from["resourceFieldRef"]["resource"]), text(&from["resourceFieldRef"]["divisor"]))
+        }
+        from => format!("<-{from}"),
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
 /// Our record is JSON in a string: here as JSON.
-fn annotations(pod: &Value) -> Value {
+pub fn annotations(pod: &Value) -> Value {
     let mut annotations = pod["metadata"]["annotations"].clone();
     if let Some(Value::String(text)) = annotations.get_mut("podfit.dev/injected").map(Value::take) {
         annotations["podfit.dev/injected"] = serde_json::from_str(&text).unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Case, Needs, case};
 use crate::{
     cluster::wait_for,
-    installation::{Installation, Replica},
+    installation::{Replica, set_failure_policies},
     load::{Load, Tally},
     pods::{bad_container, good_container, pod},
     suite::{Local, Namespace, Suite},
@@ -58,7 +58,7 @@ fn gone(suite: &Suite) {
 /// `/validate` first, since the API server asks `/mutate` first: each is seen to refuse.
 fn fail_closed(suite: &Suite, namespace: &Namespace<'_>) {
     for (policies, webhook) in [(["Ignore", "Fail"], "validate.podfit.dev"), (["Fail", "Fail"], "mutate.podfit.dev")] {
-        suite.local().installation.set_failure_policies(&suite.cluster, policies);
+        set_failure_policies(&suite.cluster, policies);
         wait_for("a refusal for want of podfit", || {
             let answer = suite.cluster.create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("closed", good_container()));
             let is_refused = answer.code == 500 && answer.message().contains(&format!("failed calling webhook \"{webhook}\""));
@@ -68,7 +68,7 @@ fn fail_closed(suite: &Suite, namespace: &Namespace<'_>) {
 }
 
 fn fail_open(suite: &Suite, namespace: &Namespace<'_>) {
-    suite.local().installation.set_failure_policies(&suite.cluster, ["Ignore", "Ignore"]);
+    set_failure_policies(&suite.cluster, ["Ignore", "Ignore"]);
     wait_for("podfit's denial", || {
         let answer = suite.cluster.create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("open", bad_container()));
         (answer.code == 403).then_some(())
@@ -79,8 +79,8 @@ fn events(suite: &Suite) {
     let (namespace, local) = (suite.namespace("outages"), suite.local());
     local.installation.route_to(&[]);
     fail_closed(suite, &namespace);
-    let mut replicas: Vec<Replica> = ["load-1", "load-2"].map(|name| replica(suite, local, name)).into();
-    route_to(&local.installation, &replicas);
+    let mut replicas: Vec<Replica> = ["load-1", "load-2"].map(|name| local.installation.replica(name)).into();
+    local.installation.route_to(&replicas);
     let mut plain = pod("", good_container());
     plain["metadata"] = json!({"generateName": "load-"});
     wait_for("the replicas", || {
@@ -107,24 +107,16 @@ fn events(suite: &Suite) {
     assert!(spoiled.is_empty(), "{}", spoiled.join("\n"));
 }
 
-fn replica(suite: &Suite, local: &Local, name: &str) -> Replica {
-    local.installation.replica(name, suite.cluster.runtime())
-}
-
-fn route_to(installation: &Installation, replicas: &[Replica]) {
-    installation.route_to(&replicas.iter().collect::<Vec<_>>());
-}
-
 /// As a Deployment does it with `maxSurge: 1`: the new one is ready before the old one is told to end.
 fn rolling_restart(scene: &Scene<'_>, replicas: &mut Vec<Replica>) -> usize {
     for number in 0..replicas.len() {
-        replicas.push(replica(scene.suite, scene.local, &format!("load-new-{number}")));
-        route_to(&scene.local.installation, replicas);
+        replicas.push(scene.local.installation.replica(&format!("load-new-{number}")));
+        scene.local.installation.route_to(replicas);
         let mut old = replicas.remove(0);
         old.process.terminate();
         let code = wait_for("the end of a replica", || old.process.exit_code());
         assert_eq!(code, 0, "{}", old.process.tail());
-        route_to(&scene.local.installation, replicas);
+        scene.local.installation.route_to(replicas);
     }
     0
 }
@@ -134,7 +126,7 @@ fn kill_one(scene: &Scene<'_>, replicas: &mut Vec<Replica>) -> usize {
     let mut killed = replicas.remove(0);
     let held = scene.local.installation.egress.connections(killed.backend);
     killed.process.kill();
-    replicas.push(replica(scene.suite, scene.local, "load-again"));
-    route_to(&scene.local.installation, replicas);
+    replicas.push(scene.local.installation.replica("load-again"));
+    scene.local.installation.route_to(replicas);
     held
 }
