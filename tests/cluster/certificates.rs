@@ -669,7 +669,7 @@ fn away(bench: &Bench) {
     assert!(podfit.readyz(bench).contains("200 OK"), "it serves what it has");
     let forwarder = bench.runtime.spawn(forward(relay, server));
     wait_for("the end of the trouble", || {
-        podfit.process.log().contains("no longer: certificates cannot be kept").then_some(())
+        podfit.process.log().contains("no longer so: certificates cannot be kept").then_some(())
     });
     forwarder.abort();
 }

@@ -79,9 +79,7 @@ fn every_transition() {
     let empty = Held::default;
     let patience = || waits("another replica may still write back what it remembers");
     let begins = |at: &str| {
-        waits(&format!(
-            "the certificate begins only at {at}: the clock of this node is wrong, or was where it was made"
-        ))
+        waits(&format!("the certificate begins only at {at} by the API server's clock: a clock is wrong, or was"))
     };
     for Row { name, held, asked, remembered, trusted, bundled, unchanged, step } in [
         row("all good", good(), Step::Rest),
