@@ -329,13 +329,14 @@ impl Keeper {
         });
     }
 
-    /// A warning when it changes, a line when it is over, and silence while it lasts.
+    /// A warning when it changes, a line when it is over, and silence while it lasts. Times and ports in it change always.
     fn say(&mut self, topic: &'static str, trouble: Option<String>) {
+        let without_numbers = |text: &str| text.replace(|character: char| character.is_ascii_digit(), "");
         match trouble.map(|text| text.replace(char::is_control, " ")) {
-            Some(text) if self.said.get(topic) == Some(&text) => {}
+            Some(text) if self.said.get(topic) == Some(&without_numbers(&text)) => {}
             Some(text) => {
                 warn!(reason = %text, "{topic}");
-                self.said.insert(topic, text);
+                self.said.insert(topic, without_numbers(&text));
             }
             None if self.said.remove(topic).is_some() => info!("no longer so: {topic}"),
             None => {}
