@@ -26,6 +26,14 @@ test:
 runtimes:
     .ci/run runtimes
 
+# podfit with a real control plane: etcd, kube-apiserver, kube-controller-manager.
+cluster-test:
+    .ci/run cluster
+
+# The same with a Kubernetes two minors older.
+cluster-test-older:
+    PODFIT_KUBERNETES=1.34 .ci/run cluster
+
 release:
     .ci/run release
 
@@ -42,6 +50,17 @@ fuzz SECONDS='60':
 # Writes what the commands of the README and of docs/ print now into them; the tests only compare.
 readme:
     PODFIT_UPDATE_DOCUMENTATION=1 cargo test --test project documentation
+
+# Renders what is in deploy/ from its chart; the tests only compare. Needs helm.
+deploy:
+    deploy/render.sh
+
+# podfit in a kind cluster of its own, and the suite against it. Needs docker, kind and kubectl.
+kind-up:
+    deploy/kind.sh up
+
+kind-down:
+    deploy/kind.sh down
 
 # A pair for a laptop or kind.
 certs *HOSTS:

@@ -1,5 +1,5 @@
-//! Every `console` block of the documentation runs as one shell script in a copy of the examples, and prints what the page
-//! says. `PODFIT_UPDATE_DOCUMENTATION=1` writes what was printed into the page instead.
+//! Every `console` block of the documentation runs as one shell script in a copy of the examples and policies, and prints what
+//! the page says. `PODFIT_UPDATE_DOCUMENTATION=1` writes what was printed into the page instead.
 
 use std::{
     fs,
@@ -39,7 +39,7 @@ fn the_table_of_runtimes_is_the_catalogue() {
 }
 
 fn pages(root: &Path) -> Vec<PathBuf> {
-    let mut pages = vec![root.join("README.md"), root.join("certs/README.md")];
+    let mut pages = ["README.md", "certs/README.md", "deploy/README.md"].map(|page| root.join(page)).to_vec();
     let docs =
         fs::read_dir(root.join("docs")).into_iter().flatten().map(|entry| entry.expect("docs are readable").path());
     pages.extend(docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
@@ -65,7 +65,9 @@ fn run_page(root: &Path, text: &str) -> String {
 fn run_block(root: &Path, block: &str) -> String {
     let commands = commands(block);
     let folder = tempfile::tempdir().expect("a folder of our own");
-    copy(&root.join("examples"), &folder.path().join("examples"));
+    for shown in ["examples", "deploy/policies"] {
+        copy(&root.join(shown), &folder.path().join(shown));
+    }
     let (webhook, admin) = (free_port(), free_port());
     let mut script = String::from("exec 2>&1\n");
     for command in &commands {
