@@ -140,13 +140,6 @@ impl Cluster {
         self.call(Call { method: Method::PATCH, path: path.to_owned(), content_type, body: Some(patch), ..Call::default() })
     }
 
-    /// Server-side apply of an object that names itself.
-    pub fn apply(&self, path: &str, object: &Value) -> Answer {
-        let path = format!("{path}/{}?fieldManager=suite&force=true", object["metadata"]["name"].as_str().unwrap());
-        let content_type = Some("application/apply-patch+yaml");
-        self.call(Call { method: Method::PATCH, path, content_type, body: Some(object), ..Call::default() })
-    }
-
     /// Makes a namespace, with the account that Pods need.
     pub fn make_namespace(&self, name: &str, labels: &BTreeMap<&str, &str>) {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});

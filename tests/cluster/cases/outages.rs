@@ -35,7 +35,6 @@ const BEFORE: usize = 400;
 const AFTER: usize = 2000;
 
 struct Scene<'a> {
-    suite: &'a Suite,
     local: &'a Local,
     load: Load,
 }
@@ -92,7 +91,7 @@ fn events(suite: &Suite) {
     let mut spoiled = Vec::new();
     for event in EVENTS {
         let start = Instant::now();
-        let scene = Scene { suite, local, load: Load::start(&suite.cluster, &namespace.path("pods"), &plain) };
+        let scene = Scene { local, load: Load::start(&suite.cluster, &namespace.path("pods"), &plain) };
         scene.load.wait(BEFORE);
         let may_fail = (event.happen)(&scene, &mut replicas);
         scene.load.wait(AFTER);
