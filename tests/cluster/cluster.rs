@@ -162,13 +162,18 @@ impl Cluster {
 
 /// Asks until there is an answer.
 #[track_caller]
-pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    wait_within(DEADLINE, what, ask)
+}
+
+#[track_caller]
+pub fn wait_within<T>(deadline: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(start.elapsed() < DEADLINE, "{what} did not come within {DEADLINE:?}");
+        assert!(start.elapsed() < deadline, "{what} did not come within {deadline:?}");
         thread::sleep(Duration::from_millis(50));
     }
 }
