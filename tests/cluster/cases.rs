@@ -3,6 +3,7 @@
 use crate::suite::Suite;
 
 mod denials;
+mod deploy;
 mod injections;
 mod later;
 mod mirror;
@@ -30,7 +31,7 @@ pub enum Needs {
 }
 
 pub fn all() -> Vec<Case> {
-    [workloads::CASES, denials::CASES, injections::CASES, later::CASES, mirror::CASES, outages::CASES, templates::CASES, updates::CASES, verdicts::CASES].concat()
+    [workloads::CASES, denials::CASES, deploy::CASES, injections::CASES, later::CASES, mirror::CASES, outages::CASES, templates::CASES, updates::CASES, verdicts::CASES].concat()
 }
 
 /// A row of the table.

@@ -146,13 +146,14 @@ async fn read_head(client: &mut UnixStream) -> bool {
 
 /// Whether `/readyz` says so within the time of a probe.
 pub async fn is_ready(admin: SocketAddr) -> bool {
-    matches!(timeout(CHECK_TIME, readyz(admin)).await, Ok(Ok(true)))
+    matches!(timeout(CHECK_TIME, get(admin, "/readyz")).await, Ok(Ok(answer)) if answer.starts_with("HTTP/1.1 200 "))
 }
 
-async fn readyz(admin: SocketAddr) -> std::io::Result<bool> {
+/// The whole answer of an admin port.
+pub async fn get(admin: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(admin).await?;
-    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    Ok(answer.starts_with(b"HTTP/1.1 200 "))
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }

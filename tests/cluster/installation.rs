@@ -36,6 +36,15 @@ pub struct Replica {
     pub backend: Backend,
 }
 
+impl Replica {
+    /// What the sample of a metric says.
+    pub fn metric(&self, name: &str, runtime: &Handle) -> String {
+        let page = runtime.block_on(egress::get(self.backend.admin, "/metrics")).unwrap();
+        let sample = page.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+        sample.unwrap_or_else(|| panic!("no {name} in {page}")).to_owned()
+    }
+}
+
 impl Installation {
     pub fn start(plane: &ControlPlane, runtime: &Handle) -> Self {
         let cluster = &plane.cluster;

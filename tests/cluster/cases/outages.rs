@@ -1,13 +1,13 @@
 //! podfit under load while its replicas come and go, both webhooks at `failurePolicy: Fail`; and what happens when it is gone.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::{Case, Needs, case};
 use crate::{
-    cluster::wait_for,
-    installation::{Replica, set_failure_policies},
+    cluster::{Cluster, path, wait_for, wait_within},
+    installation::{NAMESPACE, Replica, set_failure_policies},
     load::{Load, Tally},
     pods::{bad_container, good_container, pod},
     suite::{Local, Namespace, Suite},
@@ -28,14 +28,18 @@ const EVENTS: &[Event] = &[
     Event { name: "nothing", happen: |_, _| 0 },
     Event { name: "rolling restart", happen: rolling_restart },
     Event { name: "kill -9 of one", happen: kill_one },
+    Event { name: "leaf rotation", happen: |scene, replicas| rotate(scene, replicas, "leaf") },
+    Event { name: "CA rotation", happen: |scene, replicas| rotate(scene, replicas, "ca") },
 ];
 
+/// A new CA is trusted for a minute before it signs.
+const ROTATION: Duration = Duration::from_secs(180);
 /// Creations before and after each event.
 const BEFORE: usize = 400;
 const AFTER: usize = 2000;
 
 struct Scene<'a> {
-    suite: &'a Suite,
+    cluster: &'a Cluster,
     local: &'a Local,
     load: Load,
 }
@@ -92,7 +96,7 @@ fn events(suite: &Suite) {
     let mut spoiled = Vec::new();
     for event in EVENTS {
         let start = Instant::now();
-        let scene = Scene { suite, local, load: Load::start(&suite.cluster, &namespace.path("pods"), &plain) };
+        let scene = Scene { cluster: &suite.cluster, local, load: Load::start(&suite.cluster, &namespace.path("pods"), &plain) };
         scene.load.wait(BEFORE);
         let may_fail = (event.happen)(&scene, &mut replicas);
         scene.load.wait(AFTER);
@@ -129,4 +133,19 @@ fn kill_one(scene: &Scene<'_>, replicas: &mut Vec<Replica>) -> usize {
     replicas.push(scene.local.installation.replica("load-again"));
     scene.local.installation.route_to(replicas);
     held
+}
+
+/// As a person asks for it; over when every replica shows another certificate.
+fn rotate(scene: &Scene<'_>, replicas: &[Replica], what: &str) -> usize {
+    let shown = || -> Vec<String> {
+        let of = |replica: &Replica| replica.metric("podfit_certificate_not_after_seconds", scene.cluster.runtime());
+        replicas.iter().map(of).collect()
+    };
+    let before = shown();
+    let annotation = json!({"metadata": {"annotations": {"podfit.dev/rotate": what}}});
+    scene.cluster.patch(&format!("{}/podfit-certificates", path("secrets", NAMESPACE)), &annotation).object();
+    wait_within(ROTATION, "another certificate of each replica", || {
+        shown().iter().zip(&before).all(|(now, before)| now != before).then_some(())
+    });
+    0
 }
