@@ -26,6 +26,14 @@ test:
 runtimes:
     .ci/run runtimes
 
+# podfit with a real control plane: etcd, kube-apiserver, kube-controller-manager.
+cluster-test:
+    .ci/run cluster
+
+# The same with a Kubernetes two minors older.
+cluster-test-older:
+    PODFIT_KUBERNETES=1.34 .ci/run cluster
+
 release:
     .ci/run release
 

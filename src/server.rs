@@ -1,13 +1,7 @@
 //! The webhook server: from socket to body bytes and back. The judging itself is `admission::answer`, a synchronous
 //! function; here are limits, certificates, reloads, metrics, logs and the drain. `cli/serve.rs` calls it.
 
-use std::{
-    future::{Future, pending},
-    io,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -16,6 +10,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
+mod admin;
 mod bounds;
 mod certificate;
 mod health;
@@ -33,6 +28,8 @@ pub use certificate::CertificateError;
 pub use reload::ReloadError;
 pub use settings::{CertificateFrom, Settings};
 
+use admin::Admin;
+use certificate::Followed;
 use health::Health;
 use listen::Port;
 use metrics::Metrics;
@@ -78,19 +75,18 @@ pub async fn run(
     shutdown: impl Future<Output = Duration>,
 ) -> Result<(), StartError> {
     let metrics = Arc::new(Metrics::new(&lost_lines));
-    let certificate = certificate::load(&settings.certificate)?;
-    let tls = certificate::tls(&certificate.resolver, settings.client_ca.as_deref())?;
+    let certificate = Followed::load(&settings.certificate)?;
+    let tls = certificate::tls(&certificate.resolver(), settings.client_ca.as_deref())?;
     let policies = reload::Policies::load(settings.policy.clone())?;
-    let health = Arc::new(Health::new(Arc::clone(&certificate.resolver)));
+    let health = Arc::new(Health::new(certificate.resolver(), &settings.certificate));
     let webhook =
         Arc::new(Webhook::new(policies.current(), Arc::clone(&metrics), Arc::clone(&health), settings.bounds));
-    log::serving(&listeners, &settings, &certificate.resolver)?;
+    log::serving(&listeners, &settings, &policies.current().load(), &certificate.resolver())?;
 
     let bounds = settings.bounds;
     let mut background = JoinSet::new();
     background.spawn(reload::poll(Watched::new(certificate, policies, Arc::clone(&metrics)), bounds.poll));
-    let admin = Port::plain(routes::admin(Arc::clone(&health), metrics), bounds);
-    background.spawn(async move { drop(admin.serve(listeners.admin, pending()).await) });
+    let _admin = Admin::start(listeners.admin, routes::admin(Arc::clone(&health), metrics), bounds)?;
 
     let port = Port::encrypted(TlsAcceptor::from(tls), routes::webhook(webhook), bounds);
     let connections = port.serve(listeners.webhook, drain(shutdown, &health)).await;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::certs::{LOCAL_HOSTS, Pair, make_pair};
 
-const DAYS: i32 = 365;
+const DAYS: u32 = 365;
 
 /// Writes ca.crt, tls.crt and tls.key into a folder: a CA and a server pair for laptops and kind.
 ///

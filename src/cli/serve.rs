@@ -2,13 +2,22 @@
 
 use std::{net::SocketAddr, path::PathBuf, process, str::FromStr, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use tokio::{
     net::TcpListener,
     runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
 use tracing::level_filters::LevelFilter;
+
+mod certificate;
+#[cfg(feature = "cluster")]
+mod self_managed;
+
+use certificate::Asked;
+#[cfg(feature = "cluster")]
+use self_managed::SelfManaged;
 
 use crate::server::{
     self, Bounds, CertificateFrom, Listeners, Settings,
@@ -33,24 +42,15 @@ pub struct Serve {
     admin_listen: SocketAddr,
 
     /// Policy file or folder, read again when it changes [default: the embedded policy]
-    #[arg(long, env = "PODFIT_POLICY", value_name = "PATH")]
+    #[arg(long, env = "PODFIT_POLICY", value_name = "PATH", value_parser = path("PODFIT_POLICY"))]
     policy: Option<PathBuf>,
 
-    /// PEM file with the certificate and its chain, read again when it changes [default: a throw-away pair for localhost]
-    #[arg(long, env = "PODFIT_TLS_CERT", value_name = "FILE")]
-    tls_cert: Option<PathBuf>,
-
-    /// PEM file with the key of --tls-cert
-    #[arg(long, env = "PODFIT_TLS_KEY", value_name = "FILE")]
-    tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    certificate: certificate::Flags,
 
     /// PEM file; the webhook port then asks for a client certificate of this CA
-    #[arg(long, env = "PODFIT_CLIENT_CA", value_name = "FILE")]
+    #[arg(long, env = "PODFIT_CLIENT_CA", value_name = "FILE", value_parser = path("PODFIT_CLIENT_CA"))]
     client_ca: Option<PathBuf>,
-
-    /// Where to write the CA of the throw-away pair, for `curl --cacert`
-    #[arg(long, env = "PODFIT_CA_OUT", value_name = "FILE")]
-    ca_out: Option<PathBuf>,
 
     /// `text` or `json` [default: text on a terminal, else json]
     #[arg(long, env = "PODFIT_LOG_FORMAT", value_name = "FORMAT", value_parser = format)]
@@ -68,29 +68,53 @@ impl Serve {
     ///
     /// Where something that was asked for cannot be had: a file, a port, a policy.
     pub fn run(self) -> Result<()> {
-        let settings = Settings {
-            policy: self.policy,
-            certificate: certificate_from(self.tls_cert, self.tls_key, self.ca_out)?,
-            client_ca: self.client_ca,
-            bounds: Bounds::default(),
-        };
+        let asked = self.certificate.asked()?;
         // Whoever makes a TLS configuration without naming a provider gets this one. It is set already only in tests.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let log = log::start(self.log_format.unwrap_or_else(Format::of_terminal), self.log_level)?;
         let runtime = Runtime::new().context("start the runtime")?;
-        let served = runtime.block_on(serve(settings, self.listen, self.admin_listen, &log));
+        let settings = |certificate| Settings {
+            policy: self.policy,
+            certificate,
+            client_ca: self.client_ca,
+            bounds: Bounds::default(),
+        };
+        let served = runtime.block_on(serve(asked, settings, self.listen, self.admin_listen, &log));
         // A look at a file that hangs must not keep the process.
         runtime.shutdown_background();
         served
     }
 }
 
-async fn serve(settings: Settings, listen: SocketAddr, admin_listen: SocketAddr, log: &Log) -> Result<()> {
+async fn serve(
+    asked: Asked,
+    settings: impl FnOnce(CertificateFrom) -> Settings,
+    listen: SocketAddr,
+    admin_listen: SocketAddr,
+    log: &Log,
+) -> Result<()> {
     let webhook = bind(listen, "--listen (PODFIT_LISTEN)").await?;
     let admin = bind(admin_listen, "--admin-listen (PODFIT_ADMIN_LISTEN)").await?;
     let signals = Signals::new()?;
-    server::run(settings, Listeners { webhook, admin }, log.lost_lines(), signals.first()).await?;
+    let (certificate, keeper) = match asked {
+        Asked::Alone(certificate) => (certificate, None),
+        Asked::SelfManaged => {
+            let (keeper, kept) = SelfManaged::start().await?;
+            (CertificateFrom::Kept(kept), Some(keeper))
+        }
+    };
+    let shutdown = shutdown(signals, keeper);
+    server::run(settings(certificate), Listeners { webhook, admin }, log.lost_lines(), shutdown).await?;
     Ok(())
+}
+
+/// What is uninstalled is told to end by SIGTERM. Cleaning up takes less time than the linger.
+async fn shutdown(signals: Signals, keeper: Option<SelfManaged>) -> Duration {
+    let linger = signals.first().await;
+    if let Some(keeper) = keeper.filter(|_| !linger.is_zero()) {
+        tokio::spawn(keeper.clean_up());
+    }
+    linger
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
@@ -126,31 +150,38 @@ impl Signals {
     }
 }
 
-fn certificate_from(
-    certificate: Option<PathBuf>,
-    key: Option<PathBuf>,
-    ca_out: Option<PathBuf>,
-) -> Result<CertificateFrom> {
-    match (certificate, key, ca_out) {
-        (None, None, ca_out) => Ok(CertificateFrom::ThrowAway { ca_out }),
-        (Some(certificate), Some(key), None) => Ok(CertificateFrom::Files { certificate, key }),
-        (Some(_), Some(_), Some(path)) => bail!(
-            "--ca-out (PODFIT_CA_OUT) {}: it is the CA of the throw-away pair, and --tls-cert (PODFIT_TLS_CERT) names another",
-            path.display()
-        ),
-        (Some(path), None, _) => {
-            bail!("--tls-cert (PODFIT_TLS_CERT) {}: give its --tls-key (PODFIT_TLS_KEY) too", path.display())
-        }
-        (None, Some(path), _) => {
-            bail!("--tls-key (PODFIT_TLS_KEY) {}: give its --tls-cert (PODFIT_TLS_CERT) too", path.display())
-        }
+/// Nobody gets here: the flag has been refused.
+#[cfg(not(feature = "cluster"))]
+enum SelfManaged {}
+
+#[cfg(not(feature = "cluster"))]
+impl SelfManaged {
+    async fn start() -> Result<(Self, tokio::sync::watch::Receiver<crate::certs::Kept>)> {
+        anyhow::bail!("built without the feature `cluster`")
     }
+
+    async fn clean_up(self) {}
 }
 
 fn address(text: &str, variable: &str) -> Result<SocketAddr, String> {
     SocketAddr::from_str(text).map_err(|_| {
         format!("write an IP address and a port, as in 127.0.0.1:8443 or [::]:8443 (also set by {variable})")
     })
+}
+
+/// Where a variable is set to nothing, clap's own parser names the flag alone.
+fn path(variable: &'static str) -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(move |text| {
+        if text.is_empty() {
+            Err(format!("write a path, or nothing at all (also set by {variable})"))
+        } else {
+            Ok(text.into())
+        }
+    })
+}
+
+fn boolean(text: &str, variable: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("write true or false (also set by {variable})"))
 }
 
 fn format(text: &str) -> Result<Format, String> {
@@ -195,23 +226,6 @@ mod tests {
             for part in [flag, variable, value] {
                 assert!(message.contains(part), "{message}");
             }
-        }
-    }
-
-    #[test]
-    fn a_certificate_needs_its_key_and_has_no_ca_to_write() {
-        let path = |name| Some(PathBuf::from(name));
-        for (certificate, key, ca_out, message) in [
-            (path("a"), None, None, "--tls-cert (PODFIT_TLS_CERT) a: give its --tls-key (PODFIT_TLS_KEY) too"),
-            (None, path("b"), None, "--tls-key (PODFIT_TLS_KEY) b: give its --tls-cert (PODFIT_TLS_CERT) too"),
-            (
-                path("a"),
-                path("b"),
-                path("c"),
-                "--ca-out (PODFIT_CA_OUT) c: it is the CA of the throw-away pair, and --tls-cert (PODFIT_TLS_CERT) names another",
-            ),
-        ] {
-            assert_eq!(certificate_from(certificate, key, ca_out).unwrap_err().to_string(), message);
         }
     }
 }

@@ -263,10 +263,12 @@ fn inject<'a>(
     }
 }
 
-/// `resizePolicy: Restart`, where the container has no policy yet.
+/// `resizePolicy: Restart`, where the container has no policy yet. The API server refuses RestartContainer in a Pod that never
+/// restarts.
 fn gets_resize_policy(settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
     let is_free = fitting.at.container.resize_policy.as_ref().is_none_or(crate::object::List::is_empty);
-    settings.restart_on_resize && is_free && fitting.at.kind.is_long_running()
+    let restarts = fitting.pod.workload.spec.restart_policy.as_ref().is_none_or(|policy| policy.as_str() != "Never");
+    settings.restart_on_resize && is_free && restarts && fitting.at.kind.is_long_running()
 }
 
 /// For the resources that values were just computed from.

@@ -1,4 +1,4 @@
-//! The server's certificate: read, proved good, swapped while serving. Handshakes read it through the resolver.
+//! The server's certificate: proved good, swapped while serving. Handshakes read it through the resolver.
 
 use std::{
     fs, io,
@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use rustls::{
     RootCertStore, ServerConfig,
@@ -18,13 +18,13 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert, VerifierBuilderError, WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::CertifiedKey,
 };
-use yasna::{ASN1Error, ASN1Result, BERReader, BERReaderSeq, Tag, tags::TAG_UTCTIME};
 
-use super::{CertificateFrom, StartError};
-use crate::certs::{LOCAL_HOSTS, make_pair};
+use super::StartError;
+use crate::certs::{Pair, Validity, ValidityError};
 
-/// Days: longer than any session on a laptop, short enough to be no use to anyone else.
-const THROW_AWAY_DAYS: i32 = 30;
+mod source;
+
+pub(super) use source::Followed;
 
 /// Why a pair or a CA is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -39,10 +39,8 @@ pub enum CertificateError {
     Key(#[source] pem::Error),
     #[error("certificate and key do not fit")]
     Pair(#[source] rustls::Error),
-    #[error("no X.509 certificate")]
-    Der(#[from] ASN1Error),
-    #[error("validity out of range")]
-    Validity(#[from] jiff::Error),
+    #[error(transparent)]
+    Validity(#[from] ValidityError),
     #[error("make a pair")]
     Make(#[from] rcgen::Error),
     #[error("no CA certificate")]
@@ -58,76 +56,49 @@ pub(super) struct Certificate {
 }
 
 impl Certificate {
-    pub(super) fn of_bytes(bytes: &PairBytes) -> Result<Self, CertificateError> {
-        Self::from_pem(&bytes.certificate, &bytes.key)
+    pub(super) fn of_pair(pair: &Pair) -> Result<Self, CertificateError> {
+        Self::from_pem(pair.certificate.as_bytes(), pair.key.as_bytes())
     }
 
-    fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, CertificateError> {
+    pub(super) fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, CertificateError> {
         let chain = chain(certificate)?;
-        let not_after = not_after(&chain[0])?;
+        let not_after = Validity::of(&chain[0])?.until;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(CertificateError::Key)?;
         let key = CertifiedKey::from_der(chain, key, &provider()).map_err(CertificateError::Pair)?;
         Ok(Self { key: Arc::new(key), not_after })
     }
 }
 
-/// Shows the same certificate to every client: one that calls by IP address sends no name.
-pub(super) struct Resolver(ArcSwap<Certificate>);
+/// Shows the same certificate to every client: one that calls by IP address sends no name. Without one, as before a
+/// keeper has found it, handshakes fail.
+#[derive(Default)]
+pub(super) struct Resolver(ArcSwapOption<Certificate>);
 
 impl Resolver {
-    pub(super) fn not_after(&self) -> Timestamp {
-        self.0.load().not_after
+    fn of(certificate: Certificate) -> Arc<Self> {
+        let resolver = Self::default();
+        resolver.swap(certificate);
+        Arc::new(resolver)
+    }
+
+    pub(super) fn not_after(&self) -> Option<Timestamp> {
+        self.0.load().as_ref().map(|certificate| certificate.not_after)
     }
 
     pub(super) fn swap(&self, certificate: Certificate) {
-        self.0.store(Arc::new(certificate));
+        self.0.store(Some(Arc::new(certificate)));
     }
 }
 
 impl std::fmt::Debug for Resolver {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Resolver(until {})", self.not_after())
+        write!(formatter, "Resolver(until {:?})", self.not_after())
     }
 }
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, _client: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.load().key))
-    }
-}
-
-/// Where the pair is read from, again and again.
-#[derive(Debug)]
-pub(super) struct Files {
-    pub(super) certificate: PathBuf,
-    pub(super) key: PathBuf,
-}
-
-impl Files {
-    /// Both files in one go. If a swap falls between them the pair does not fit, and the next look finds both new.
-    pub(super) fn read(&self) -> Result<PairBytes, CertificateError> {
-        Ok(PairBytes { certificate: read(&self.certificate)?, key: read(&self.key)? })
-    }
-}
-
-/// PEM, as read.
-#[derive(PartialEq, Eq)]
-pub(super) struct PairBytes {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
-}
-
-/// The certificate in use, with the files it comes from (none: throw-away) and their bytes.
-pub(super) struct Loaded {
-    pub(super) resolver: Arc<Resolver>,
-    pub(super) source: Option<(Files, PairBytes)>,
-}
-
-pub(super) fn load(from: &CertificateFrom) -> Result<Loaded, StartError> {
-    match from {
-        CertificateFrom::Files { certificate, key } => from_files(certificate.clone(), key.clone())
-            .map_err(|source| StartError::Files { certificate: certificate.clone(), key: key.clone(), source }),
-        CertificateFrom::ThrowAway { ca_out } => throw_away(ca_out.as_deref()),
+        self.0.load().as_ref().map(|certificate| Arc::clone(&certificate.key))
     }
 }
 
@@ -144,27 +115,6 @@ pub(super) fn tls(resolver: &Arc<Resolver>, client_ca: Option<&Path>) -> Result<
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     Ok(Arc::new(config))
-}
-
-fn from_files(certificate: PathBuf, key: PathBuf) -> Result<Loaded, CertificateError> {
-    let files = Files { certificate, key };
-    let bytes = files.read()?;
-    let resolver = resolver(Certificate::of_bytes(&bytes)?);
-    Ok(Loaded { resolver, source: Some((files, bytes)) })
-}
-
-fn throw_away(ca_out: Option<&Path>) -> Result<Loaded, StartError> {
-    let pair = make_pair(&LOCAL_HOSTS, THROW_AWAY_DAYS).map_err(|error| StartError::ThrowAway(error.into()))?;
-    let certificate = Certificate::from_pem(pair.certificate.as_bytes(), pair.key.as_bytes());
-    let certificate = certificate.map_err(StartError::ThrowAway)?;
-    if let Some(path) = ca_out {
-        fs::write(path, pair.ca).map_err(|source| StartError::CaOut { path: path.to_owned(), source })?;
-    }
-    Ok(Loaded { resolver: resolver(certificate), source: None })
-}
-
-fn resolver(certificate: Certificate) -> Arc<Resolver> {
-    Arc::new(Resolver(ArcSwap::from_pointee(certificate)))
 }
 
 fn client_verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, CertificateError> {
@@ -190,52 +140,10 @@ fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     if chain.is_empty() { Err(CertificateError::Empty) } else { Ok(chain) }
 }
 
-/// RFC 5280, 4.1. yasna is in the tree through rcgen; an X.509 crate would be six more for this one field.
-fn not_after(certificate: &CertificateDer<'_>) -> Result<Timestamp, CertificateError> {
-    let seconds = yasna::parse_der(certificate, |reader| {
-        reader.read_sequence(|parts| {
-            let seconds = parts.next().read_sequence(end_of_validity)?;
-            skip_rest(parts)?;
-            Ok(seconds)
-        })
-    })?;
-    Ok(Timestamp::from_second(seconds)?)
-}
-
-/// tbsCertificate is `[0] version, serialNumber, signature, issuer, validity, ...`; the answer is Unix seconds.
-fn end_of_validity(tbs: &mut BERReaderSeq<'_, '_>) -> ASN1Result<i64> {
-    tbs.read_optional(|version| version.read_tagged(Tag::context(0), skip))?;
-    for _serial_signature_issuer in 0..3 {
-        skip(tbs.next())?;
-    }
-    let seconds = tbs.next().read_sequence(|validity| {
-        skip(validity.next())?;
-        unix_seconds(validity.next())
-    })?;
-    skip_rest(tbs)?;
-    Ok(seconds)
-}
-
-fn unix_seconds(time: BERReader<'_, '_>) -> ASN1Result<i64> {
-    if time.lookahead_tag()? == TAG_UTCTIME {
-        Ok(time.read_utctime()?.datetime().unix_timestamp())
-    } else {
-        Ok(time.read_generalized_time()?.datetime().unix_timestamp())
-    }
-}
-
-fn skip_rest(sequence: &mut BERReaderSeq<'_, '_>) -> ASN1Result<()> {
-    while sequence.read_optional(skip)?.is_some() {}
-    Ok(())
-}
-
-fn skip(part: BERReader<'_, '_>) -> ASN1Result<()> {
-    part.read_der().map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::certs::{LOCAL_HOSTS, make_pair};
 
     #[test]
     fn a_pair_is_taken_or_refused_with_the_reason() {
@@ -253,13 +161,5 @@ mod tests {
             let taken = Certificate::from_pem(certificate.as_bytes(), key.as_bytes());
             assert_eq!(taken.map_or_else(|error| error.to_string(), |_| "taken".to_owned()), outcome, "{name}");
         }
-    }
-
-    #[test]
-    fn validity_ends_at_midnight_of_the_last_day() {
-        let pair = make_pair(&LOCAL_HOSTS, 30).unwrap();
-        let certificate = Certificate::from_pem(pair.certificate.as_bytes(), pair.key.as_bytes()).unwrap();
-        let days = (certificate.not_after.as_second() - Timestamp::now().as_second()) / 86_400;
-        assert_eq!(days, 29);
     }
 }

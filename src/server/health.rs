@@ -6,17 +6,21 @@ use std::sync::{
 };
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
-use super::certificate::Resolver;
+use super::{CertificateFrom, certificate::Resolver};
+use crate::certs::Kept;
 
 pub(super) struct Health {
     draining: AtomicBool,
     certificate: Arc<Resolver>,
+    kept: Option<watch::Receiver<Kept>>,
 }
 
 impl Health {
-    pub(super) fn new(certificate: Arc<Resolver>) -> Self {
-        Self { draining: AtomicBool::new(false), certificate }
+    pub(super) fn new(certificate: Arc<Resolver>, from: &CertificateFrom) -> Self {
+        let kept = if let CertificateFrom::Kept(kept) = from { Some(kept.clone()) } else { None };
+        Self { draining: AtomicBool::new(false), certificate, kept }
     }
 
     pub(super) fn drain(&self) {
@@ -27,16 +31,19 @@ impl Health {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Why not, if not. Certificate and policies are loaded before the first connection is accepted, and a bad change
-    /// never replaces them, so what can be wrong is time.
+    /// Why not, if not. Files are loaded before the first connection is accepted, and a bad change never replaces what
+    /// they held, so with them all that can be wrong is time.
     pub(super) fn ready(&self, now: Timestamp) -> Result<(), String> {
-        let not_after = self.certificate.not_after();
         if self.is_draining() {
-            Err("draining".to_owned())
-        } else if now > not_after {
-            Err(format!("certificate expired at {not_after}"))
-        } else {
-            Ok(())
+            return Err("draining".to_owned());
+        }
+        if let Some(why) = self.kept.as_ref().and_then(|kept| kept.borrow().unready.clone()) {
+            return Err(why);
+        }
+        match self.certificate.not_after() {
+            None => Err("no certificate yet".to_owned()),
+            Some(until) if now > until => Err(format!("certificate expired at {until}")),
+            Some(_) => Ok(()),
         }
     }
 }

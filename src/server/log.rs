@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use tracing::{debug, enabled, info, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -24,11 +25,14 @@ use tracing_subscriber::{
 use super::{Listeners, Settings, certificate::Resolver};
 use crate::{
     admission::{Decision, Record},
+    policy::PolicySet,
     rules::Rule,
 };
 
 /// Lines that wait for a slow sink; at the few KB that a denial may take, some MB.
 const WAITING_LINES: usize = 1024;
+
+const NAMED_POLICIES: usize = 8;
 
 /// How long the last lines may take at the end of the process.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -97,17 +101,38 @@ pub(super) fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// The first line: where we listen, by what policy, and until when the certificate holds.
-pub(super) fn serving(listeners: &Listeners, settings: &Settings, certificate: &Resolver) -> io::Result<()> {
+/// The first line: what is served where, by which policies, and until when the certificate holds.
+pub(super) fn serving(
+    listeners: &Listeners,
+    settings: &Settings,
+    policies: &PolicySet,
+    certificate: &Resolver,
+) -> io::Result<()> {
     info!(
-        webhook = %listeners.webhook.local_addr()?,
-        admin = %listeners.admin.local_addr()?,
+        webhook = %format!("https://{} /mutate /validate", listeners.webhook.local_addr()?),
+        admin = %format!("http://{}", listeners.admin.local_addr()?),
         policy = %settings.policy.as_ref().map_or("embedded".into(), |path| path.display().to_string()),
-        certificate_until = %certificate.not_after(),
+        policies = %names(policies),
+        certificate = settings.certificate.as_str(),
+        certificate_until = %until(certificate.not_after()),
         version = env!("CARGO_PKG_VERSION"),
         "serving"
     );
     Ok(())
+}
+
+/// A folder may hold hundreds.
+pub(super) fn names(policies: &PolicySet) -> String {
+    let all = policies.policies();
+    let mut names: Vec<_> = all.iter().take(NAMED_POLICIES).map(|policy| policy.name.clone()).collect();
+    if all.len() > NAMED_POLICIES {
+        names.push(format!("and {} more", all.len() - NAMED_POLICIES));
+    }
+    one_line(&names.join(", ")).into_owned()
+}
+
+pub(super) fn until(not_after: Option<Timestamp>) -> String {
+    not_after.map_or("none yet".to_owned(), |until| until.to_string())
 }
 
 macro_rules! line {

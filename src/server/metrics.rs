@@ -146,12 +146,14 @@ impl Metrics {
         self.certificate_reloads.get_or_create(&ResultLabels { result: result.as_str() }).inc();
     }
 
-    pub(super) fn in_force(&self, tally: &Tally, certificate_not_after: Timestamp) {
+    /// Without a certificate its end is 1970, so that the alarm on it rings.
+    pub(super) fn in_force(&self, tally: &Tally, certificate_not_after: Option<Timestamp>) {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.policies.set(gauge(tally.policies));
         self.exemptions.get_or_create(&StateLabels { state: "active" }).set(gauge(tally.active));
         self.exemptions.get_or_create(&StateLabels { state: "expired" }).set(gauge(tally.expired));
-        self.not_after.set(certificate_not_after.as_duration().as_secs_f64());
+        let not_after = certificate_not_after.unwrap_or(Timestamp::UNIX_EPOCH);
+        self.not_after.set(not_after.as_duration().as_secs_f64());
     }
 
     /// The page of `/metrics`, in the `OpenMetrics` text that Prometheus asks for.
@@ -248,7 +250,7 @@ mod tests {
         metrics.skipped.get_or_create(&SkipLabels { rule: Rule::Probes.id(), reason: "a" }).inc();
         metrics.decision(Phase::Validate, Operation::Create, Decision::Denied);
         metrics.policy_reloads(Reload::Refused);
-        metrics.in_force(&Tally { policies: 2, active: 3, expired: 4 }, Timestamp::UNIX_EPOCH);
+        metrics.in_force(&Tally { policies: 2, active: 3, expired: 4 }, None);
         let page = metrics.page().unwrap();
         for line in [
             r#"podfit_skipped_total{rule="probes",reason="a"} 1"#,

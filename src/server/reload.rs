@@ -1,19 +1,23 @@
 //! Certificate and policies follow their files. Polling, not watching: the kubelet swaps the `..data` symlink of a Secret
 //! or `ConfigMap` volume, of which a watch on the file itself hears nothing. The old stays until the new is proved good.
 
-use std::{error::Error, iter::successors, path::PathBuf, sync::Arc, time::Duration};
+use std::{error::Error, future::pending, iter::successors, path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{Interval, MissedTickBehavior, interval},
+};
 
 use super::{
     StartError,
-    certificate::{Certificate, CertificateError, Files, Loaded, PairBytes, Resolver},
-    log::one_line,
+    certificate::{CertificateError, Followed},
+    log::{names, one_line, until},
     metrics::{Metrics, Reload, Tally},
 };
 use crate::{
+    certs::Kept,
     policies::file::{self, PolicyError, Source, Texts},
     policy::PolicySet,
 };
@@ -72,11 +76,26 @@ impl Policies {
 pub(super) async fn poll(mut watched: Watched, every: Duration) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut kept = watched.certificate.kept();
     loop {
-        ticks.tick().await;
+        next(&mut ticks, &mut kept).await;
         // Files may hang (a network volume), and a worker that waits for one answers no review.
         let Ok(back) = tokio::task::spawn_blocking(move || watched.look()).await else { return };
         watched = back;
+    }
+}
+
+/// A tick, or at once when a keeper has something new.
+async fn next(ticks: &mut Interval, kept: &mut Option<watch::Receiver<Kept>>) {
+    let changed = async {
+        let Some(kept) = kept else { return pending().await };
+        if kept.changed().await.is_err() {
+            pending().await
+        }
+    };
+    tokio::select! {
+        _ = ticks.tick() => {}
+        () = changed => {}
     }
 }
 
@@ -87,62 +106,43 @@ pub(super) fn today() -> Date {
 
 /// Everything that follows a file, and where changes are counted.
 pub(super) struct Watched {
-    pair: Pair,
+    certificate: Followed,
     policies: Policies,
     metrics: Arc<Metrics>,
 }
 
 impl Watched {
-    pub(super) fn new(certificate: Loaded, policies: Policies, metrics: Arc<Metrics>) -> Self {
-        Self { pair: Pair::new(certificate), policies, metrics }.gauged()
+    pub(super) fn new(certificate: Followed, policies: Policies, metrics: Arc<Metrics>) -> Self {
+        Self { certificate, policies, metrics }.gauged()
     }
 
     fn look(mut self) -> Self {
-        if let Some(outcome) = self.pair.look() {
+        if let Some(outcome) = self.certificate.look(Timestamp::now()) {
             self.metrics.certificate_reloads(Reload::of(&outcome));
-            report("certificate", &outcome);
+            report("certificate", &outcome, || until(self.certificate.resolver().not_after()));
         }
         if let Some(outcome) = self.policies.look() {
             self.metrics.policy_reloads(Reload::of(&outcome));
-            report("policy", &outcome);
+            report("policy", &outcome, || names(&self.policies.current.load()));
         }
         self.gauged()
     }
 
     /// At every look, because exemptions expire without any change.
     fn gauged(self) -> Self {
-        self.metrics.in_force(&self.policies.tally(today()), self.pair.resolver.not_after());
+        self.metrics.in_force(&self.policies.tally(today()), self.certificate.resolver().not_after());
         self
     }
 }
 
-struct Pair {
-    resolver: Arc<Resolver>,
-    source: Option<(Files, Seen<PairBytes>)>,
-}
-
-impl Pair {
-    fn new(loaded: Loaded) -> Self {
-        let source = loaded.source.map(|(files, bytes)| (files, Seen::Good(bytes)));
-        Self { resolver: loaded.resolver, source }
-    }
-
-    fn look(&mut self) -> Option<Result<(), ReloadError>> {
-        let (files, seen) = self.source.as_mut()?;
-        let bytes = seen.change(files.read().map_err(ReloadError::Certificate))?;
-        let taken = bytes.and_then(|bytes| Certificate::of_bytes(bytes).map_err(ReloadError::Certificate));
-        Some(taken.map(|certificate| self.resolver.swap(certificate)))
-    }
-}
-
 /// What the last look read, good or not, so that one change is judged, counted and logged once.
-enum Seen<T> {
+pub(super) enum Seen<T> {
     Good(T),
     Unreadable(String),
 }
 
 impl<T: PartialEq> Seen<T> {
-    fn change(&mut self, read: Result<T, ReloadError>) -> Option<Result<&T, ReloadError>> {
+    pub(super) fn change(&mut self, read: Result<T, ReloadError>) -> Option<Result<&T, ReloadError>> {
         match read {
             Ok(new) if matches!(self, Self::Good(old) if *old == new) => None,
             Ok(new) => {
@@ -165,16 +165,16 @@ fn compile(texts: &Texts) -> Result<PolicySet, ReloadError> {
     if policies.needs_namespace_labels() { Err(ReloadError::NamespaceLabels) } else { Ok(policies) }
 }
 
-fn report(what: &str, outcome: &Result<(), ReloadError>) {
+fn report(what: &str, outcome: &Result<(), ReloadError>, now: impl FnOnce() -> String) {
     match outcome {
-        Ok(()) => tracing::info!("{what} reloaded"),
+        Ok(()) => tracing::info!("{what} taken: {}", now()),
         Err(error) => {
             tracing::warn!(error = %one_line(&with_causes(error)), "changed {what} refused, the old one stays");
         }
     }
 }
 
-fn with_causes(error: &(dyn Error + 'static)) -> String {
+pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let causes = successors(Some(error), |error| (*error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

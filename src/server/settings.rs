@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use tokio::sync::watch;
+
 use super::Bounds;
+use crate::certs::Kept;
 
 #[derive(Debug)]
 pub struct Settings {
@@ -20,4 +23,16 @@ pub enum CertificateFrom {
     Files { certificate: PathBuf, key: PathBuf },
     /// A pair for localhost, made at the start; its CA is written to `ca_out`.
     ThrowAway { ca_out: Option<PathBuf> },
+    /// Whatever a keeper puts in, as it comes; none yet at the start.
+    Kept(watch::Receiver<Kept>),
+}
+
+impl CertificateFrom {
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Files { .. } => "files",
+            Self::ThrowAway { .. } => "throw-away",
+            Self::Kept(_) => "self-managed",
+        }
+    }
 }

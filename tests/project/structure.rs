@@ -39,12 +39,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policies", &["manifest", "node", "policy"]),
     ("report", &["node", "patch", "policy", "rules"]),
     ("certs", &[]),
+    ("cluster", &["certs"]),
     ("server", &["admission", "certs", "policies", "policy", "rules", "verdict"]),
     (
         "cli",
         &[
             "admission",
             "certs",
+            "cluster",
             "fitting",
             "manifest",
             "node",

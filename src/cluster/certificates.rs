@@ -1,0 +1,372 @@
+//! Keeps a CA and a server pair in a Secret, and the CA in our two webhook configurations, for as long as the process
+//! serves (`--self-managed-certs`). `cli/serve.rs` runs it and hands what it finds to the server.
+//!
+//! Every few seconds: read the Secret → prove what it holds → put its CAs into the configurations → plan → write the
+//! Secret. All replicas do the same; the Secret's version decides who was first, and the others take what is there. By
+//! plain reads, not watches: the rights are fewer, and nothing can fall out of step.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    hash::{BuildHasher, RandomState},
+    time::{Duration, Instant},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Secret;
+use tokio::{sync::watch, time::sleep};
+use tracing::{info, warn};
+
+use super::{Cluster, NAME, client::Failure};
+use crate::certs::Kept;
+
+mod configuration;
+mod held;
+mod make;
+mod plan;
+mod proof;
+mod secret;
+
+pub use configuration::Kind;
+pub use secret::{ROTATE, SECRET, TYPE};
+
+use configuration::Owner;
+use held::{Held, Leaf};
+use make::Maker;
+use plan::{Seen, Step, plan};
+use proof::NoProof;
+use secret::Secrets;
+
+/// The one table of times. Tests shorten them.
+#[derive(Debug, Clone, Copy)]
+pub struct Periods {
+    /// Between two looks.
+    pub poll: Duration,
+    /// From a write or a failure to the next look; doubled each time in a row.
+    pub first_pause: Duration,
+    pub longest_pause: Duration,
+    /// For how long a new CA must have been trusted before it signs: API servers follow their configurations by a watch.
+    pub overlap: Duration,
+    /// For how long an old CA stays trusted after it has signed its last: a replica that cannot reach the API server
+    /// serves what it has.
+    pub retirement: Duration,
+    /// What replicas that remember a lost Secret get to write it back.
+    pub patience: Duration,
+    pub leaf: SignedDuration,
+    pub authority: SignedDuration,
+}
+
+impl Default for Periods {
+    fn default() -> Self {
+        Self {
+            poll: Duration::from_secs(5),
+            first_pause: Duration::from_millis(250),
+            longest_pause: Duration::from_secs(30),
+            overlap: Duration::from_mins(1),
+            retirement: Duration::from_mins(10),
+            patience: Duration::from_secs(12),
+            leaf: SignedDuration::from_hours(24),
+            authority: SignedDuration::from_hours(24 * 90),
+        }
+    }
+}
+
+/// Why a look came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Call(#[from] Failure),
+    #[error(
+        "Secret {SECRET} in namespace {namespace} is of type {found}, so it is somebody else's and stays as it is; \
+         move it away, or install podfit in another namespace"
+    )]
+    Foreign { namespace: String, found: String },
+    #[error("{0}")]
+    Waiting(String),
+    #[error("make certificates: {0}")]
+    Make(#[from] NoProof),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Nothing,
+    Wrote,
+}
+
+/// What the configurations have come to.
+#[derive(Debug, Default)]
+struct Trust {
+    everywhere: bool,
+    bundled: bool,
+    failure: Option<Failure>,
+}
+
+/// Keeps them for ever, and puts into `kept` what the server is to show, and why it is not ready.
+pub async fn keep(cluster: Cluster, periods: Periods, kept: watch::Sender<Kept>) -> Infallible {
+    let mut keeper = Keeper::new(cluster, periods, kept);
+    let mut in_a_row = 0;
+    loop {
+        let outcome = keeper.look(Timestamp::now()).await;
+        keeper.publish(outcome.as_ref().err());
+        in_a_row = if matches!(outcome, Ok(Done::Nothing)) { 0 } else { in_a_row + 1 };
+        sleep(jittered(periods.pause(&outcome, in_a_row))).await;
+    }
+}
+
+impl Periods {
+    /// Only an API server that is away or overloaded is spared.
+    fn pause(&self, outcome: &Result<Done, Trouble>, in_a_row: u32) -> Duration {
+        let longest = match outcome {
+            Ok(Done::Nothing) => return self.poll,
+            Err(Trouble::Call(Failure::Away { .. } | Failure::Refused { .. })) | Ok(Done::Wrote) => self.longest_pause,
+            Err(_) => self.poll,
+        };
+        self.first_pause.saturating_mul(1 << in_a_row.saturating_sub(1).min(16)).min(longest)
+    }
+}
+
+struct Keeper {
+    cluster: Cluster,
+    periods: Periods,
+    hosts: Vec<String>,
+    secrets: Secrets,
+    owner: Option<Owner>,
+    kept: watch::Sender<Kept>,
+    shown: Option<Leaf>,
+    /// What the Secret held when it was last whole.
+    remembered: Option<Held>,
+    /// The CAs that we have last seen in every configuration.
+    trusted: Vec<String>,
+    unchanged: Option<Unchanged>,
+    said: BTreeMap<&'static str, String>,
+}
+
+/// For how long everything has looked the same. By our own clock and in our own memory: nothing to be written, and a
+/// clock that jumps cannot shorten it. A restart begins anew, which is only later.
+struct Unchanged {
+    held: Held,
+    trusted: bool,
+    since: Instant,
+}
+
+impl Keeper {
+    fn new(cluster: Cluster, periods: Periods, kept: watch::Sender<Kept>) -> Self {
+        kept.send_modify(|kept| kept.unready = Some("no certificate yet".to_owned()));
+        Self {
+            hosts: hosts(cluster.namespace()),
+            secrets: Secrets::of(&cluster),
+            cluster,
+            periods,
+            owner: None,
+            kept,
+            shown: None,
+            remembered: None,
+            trusted: Vec::new(),
+            unchanged: None,
+            said: BTreeMap::new(),
+        }
+    }
+
+    async fn look(&mut self, now: Timestamp) -> Result<Done, Trouble> {
+        let looked = self.look_and_act(now).await;
+        // What was not seen may have changed.
+        if matches!(looked, Err(Trouble::Call(_))) {
+            self.unchanged = None;
+        }
+        looked
+    }
+
+    async fn look_and_act(&mut self, now: Timestamp) -> Result<Done, Trouble> {
+        let secret = self.secrets.read_or_create().await?;
+        let held = self.read(&secret)?;
+        let trust = self.trust(&held).await;
+        self.take(&held, &trust, now);
+        let asked = self.asked(&secret);
+        let unchanged = self.unchanged_for(&held, &trust);
+        let seen = Seen {
+            held: &held,
+            asked,
+            remembered: self.remembered.as_ref(),
+            trusted: trust.everywhere,
+            bundled: trust.bundled,
+            unchanged,
+        };
+        match plan(now, &seen, &self.periods) {
+            Step::Rest => trust.failure.map_or(Ok(Done::Nothing), |failure| Err(failure.into())),
+            Step::Wait(why) => Err(Trouble::Waiting(why)),
+            step => self.act(&step, &held, secret, now).await,
+        }
+    }
+
+    fn read(&mut self, secret: &Secret) -> Result<Held, Trouble> {
+        if !secret::is_ours(secret) {
+            let found = secret.type_.clone().unwrap_or_default();
+            return Err(Trouble::Foreign { namespace: self.cluster.namespace().to_owned(), found });
+        }
+        let empty = held::Data::new();
+        let held = Held::read(secret.data.as_ref().unwrap_or(&empty), &self.hosts);
+        let complaints = held.complaints.join("; ");
+        self.say("Secret holds something that cannot be used", (!complaints.is_empty()).then_some(complaints));
+        Ok(held)
+    }
+
+    fn asked(&mut self, secret: &Secret) -> Option<plan::Rotate> {
+        let asked = secret::rotate(secret);
+        self.say("annotation not understood", asked.as_ref().err().cloned());
+        asked.ok().flatten()
+    }
+
+    /// Both configurations, even where one fails.
+    async fn trust(&mut self, held: &Held) -> Trust {
+        let mut trust = Trust { everywhere: held.signing.is_some(), ..Trust::default() };
+        self.find_owner().await;
+        for kind in Kind::ALL {
+            if let Err(failure) = self.trust_by(kind, &held.bundle(), &mut trust).await {
+                trust.everywhere = false;
+                trust.failure.get_or_insert(failure);
+            }
+        }
+        trust
+    }
+
+    async fn trust_by(&mut self, kind: Kind, bundle: &[&str], trust: &mut Trust) -> Result<(), Failure> {
+        let found = configuration::read(&self.cluster, kind).await?;
+        let missing = found.is_none().then(|| format!("{}/{NAME}: nothing is called by it", kind.resource()));
+        self.say(kind.missing(), missing);
+        let Some(mut configuration) = found else { return Ok(()) };
+        trust.bundled |= configuration::has_bundle(&configuration);
+        if bundle.is_empty() {
+            return Ok(());
+        }
+        if let Some(patch) = configuration::repair(&configuration, bundle, self.owner.as_ref()) {
+            configuration = configuration::patch(&self.cluster, kind, patch).await?;
+            info!(configuration = %format!("{}/{NAME}", kind.resource()), cas = bundle.len(), "caBundle written");
+        }
+        trust.everywhere &= configuration::trusts(&configuration, bundle);
+        Ok(())
+    }
+
+    /// Without an owner all works but the clean-up, so that a failure here is no more than said.
+    async fn find_owner(&mut self) {
+        if self.owner.is_none() {
+            let found = configuration::owner(&self.cluster).await;
+            self.say("webhook configurations get no owner", found.as_ref().err().map(ToString::to_string));
+            self.owner = found.ok();
+        }
+    }
+
+    /// A leaf of a CA that is not trusted yet is shown only where there is nothing better.
+    fn take(&mut self, held: &Held, trust: &Trust, now: Timestamp) {
+        if trust.everywhere {
+            self.trusted = held.bundle().into_iter().map(ToOwned::to_owned).collect();
+        }
+        if held.is_whole() {
+            self.remembered = Some(held.clone());
+        }
+        let Some(leaf) = held.leaf.as_ref().filter(|leaf| now < leaf.validity.until) else { return };
+        let shows_good = self.shown.as_ref().is_some_and(|shown| now < shown.validity.until);
+        if !shows_good || self.trusted.contains(&leaf.pair.ca) {
+            self.shown = Some(leaf.clone());
+        }
+    }
+
+    fn unchanged_for(&mut self, held: &Held, trust: &Trust) -> Duration {
+        let same = |unchanged: &Unchanged| unchanged.held == *held && unchanged.trusted == trust.everywhere;
+        if !self.unchanged.as_ref().is_some_and(same) {
+            self.unchanged = Some(Unchanged { held: held.clone(), trusted: trust.everywhere, since: Instant::now() });
+        }
+        self.unchanged.as_ref().map_or(Duration::ZERO, |unchanged| unchanged.since.elapsed())
+    }
+
+    async fn act(&mut self, step: &Step, held: &Held, secret: Secret, now: Timestamp) -> Result<Done, Trouble> {
+        let next = self.after(step, held, now)?;
+        match self.secrets.write(secret, next.data()).await {
+            Ok(()) => info!(leaf_until = %until(&next), cas = next.bundle().len(), "{}", step.done()),
+            Err(Failure::Conflict { .. }) => info!("another replica has written the certificates first"),
+            Err(failure) => return Err(failure.into()),
+        }
+        Ok(Done::Wrote)
+    }
+
+    fn after(&self, step: &Step, held: &Held, now: Timestamp) -> Result<Held, Trouble> {
+        let maker = Maker { now, hosts: &self.hosts, periods: &self.periods };
+        Ok(match step {
+            Step::Rest | Step::Wait(_) => held.clone(),
+            Step::Make => maker.anew()?,
+            Step::Restore => self.remembered.clone().unwrap_or_default(),
+            Step::Renew => maker.renewed(held)?,
+            Step::Announce => maker.announced(held)?,
+            Step::Switch => maker.switched(held)?,
+            Step::Retire => Held { previous: None, ..held.clone() },
+        })
+    }
+
+    fn publish(&mut self, trouble: Option<&Trouble>) {
+        let trouble = trouble.map(ToString::to_string);
+        self.say("certificates cannot be kept", trouble.clone());
+        let unready = match &self.shown {
+            Some(shown) if self.trusted.contains(&shown.pair.ca) => None,
+            Some(_) => Some(trouble.unwrap_or_else(|| "the webhook configurations do not hold our CA yet".to_owned())),
+            None => Some(trouble.unwrap_or_else(|| "no certificate yet".to_owned())),
+        };
+        let news = Kept { pair: self.shown.as_ref().map(|shown| shown.pair.clone()), unready };
+        self.kept.send_if_modified(|kept| {
+            let changed = *kept != news;
+            *kept = news;
+            changed
+        });
+    }
+
+    /// A warning when it changes, a line when it is over, and silence while it lasts.
+    fn say(&mut self, topic: &'static str, trouble: Option<String>) {
+        match trouble.map(|text| text.replace(char::is_control, " ")) {
+            Some(text) if self.said.get(topic) == Some(&text) => {}
+            Some(text) => {
+                warn!(reason = %text, "{topic}");
+                self.said.insert(topic, text);
+            }
+            None if self.said.remove(topic).is_some() => info!("no longer: {topic}"),
+            None => {}
+        }
+    }
+}
+
+impl Step {
+    fn done(&self) -> &'static str {
+        match self {
+            Self::Rest | Self::Wait(_) => "nothing done",
+            Self::Make => "CA and certificate made",
+            Self::Restore => "lost certificates written back",
+            Self::Renew => "certificate renewed",
+            Self::Announce => "next CA made; it signs when it has been trusted for a while",
+            Self::Switch => "certificate renewed by the next CA; the previous one stays trusted for a while",
+            Self::Retire => "previous CA dropped",
+        }
+    }
+}
+
+impl Kind {
+    fn missing(self) -> &'static str {
+        match self {
+            Self::Mutating => "no mutating webhook configuration",
+            Self::Validating => "no validating webhook configuration",
+        }
+    }
+}
+
+/// The Service's names, and those of whoever forwards a port.
+fn hosts(namespace: &str) -> Vec<String> {
+    let service = format!("{NAME}.{namespace}");
+    let names = [format!("{service}.svc"), format!("{service}.svc.cluster.local"), service];
+    names.into_iter().chain(crate::certs::LOCAL_HOSTS.map(ToOwned::to_owned)).collect()
+}
+
+fn until(held: &Held) -> String {
+    held.leaf.as_ref().map_or("none yet".to_owned(), |leaf| leaf.validity.until.to_string())
+}
+
+/// Between four and six fifths, so that replicas do not march in step.
+fn jittered(pause: Duration) -> Duration {
+    let random = u32::try_from(RandomState::new().hash_one(()) % 401).unwrap_or_default();
+    pause * (800 + random) / 1000
+}

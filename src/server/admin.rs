@@ -1,0 +1,31 @@
+//! The admin port, on a thread of its own: /livez and /readyz answer while reviews keep all workers of the runtime busy.
+//! `server.rs` starts it.
+
+use std::{io, thread};
+
+use axum::Router;
+use tokio::{net::TcpListener, runtime, sync::oneshot};
+
+use super::{Bounds, listen::Port};
+
+/// Served for as long as this lives.
+pub(super) struct Admin {
+    _until_dropped: oneshot::Sender<()>,
+}
+
+impl Admin {
+    pub(super) fn start(listener: TcpListener, router: Router, bounds: Bounds) -> io::Result<Self> {
+        let listener = listener.into_std()?;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let (until_dropped, dropped) = oneshot::channel();
+        let stop = async { drop::<Result<(), _>>(dropped.await) };
+        let serve = async move {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => drop(Port::plain(router, bounds).serve(listener, stop).await),
+                Err(error) => tracing::error!(%error, "admin port"),
+            }
+        };
+        thread::Builder::new().name("admin".to_owned()).spawn(move || runtime.block_on(serve))?;
+        Ok(Self { _until_dropped: until_dropped })
+    }
+}

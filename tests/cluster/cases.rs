@@ -1,0 +1,39 @@
+//! The table of cases. Each is a function that has the suite to itself for reading, in a namespace of its own.
+
+use crate::suite::Suite;
+
+mod denials;
+mod injections;
+mod later;
+mod mirror;
+mod outages;
+mod templates;
+mod updates;
+mod verdicts;
+mod workloads;
+
+#[derive(Clone, Copy)]
+pub struct Case {
+    pub name: &'static str,
+    pub needs: Needs,
+    pub run: fn(&Suite),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Any cluster with podfit in it under `policies.yaml`.
+    Any,
+    /// A control plane of ours: the API server calls into this process, or its logs are read.
+    Local,
+    /// The same, and no other case beside it.
+    LocalAlone,
+}
+
+pub fn all() -> Vec<Case> {
+    [workloads::CASES, denials::CASES, injections::CASES, later::CASES, mirror::CASES, outages::CASES, templates::CASES, updates::CASES, verdicts::CASES].concat()
+}
+
+/// A row of the table.
+const fn case(name: &'static str, needs: Needs, run: fn(&Suite)) -> Case {
+    Case { name, needs, run }
+}

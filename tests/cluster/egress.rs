@@ -1,0 +1,143 @@
+//! The stand-in for the Service: a proxy on a Unix socket that the API server asks for it by `CONNECT`. It forwards each
+//! connection to the next replica that is ready, as a Service does, and knows which are by their `/readyz`.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    net::{TcpStream, UnixListener, UnixStream},
+    runtime::Handle,
+    time::{interval, timeout},
+};
+
+const LONGEST_HEAD: usize = 4096;
+/// As a kubelet's readiness probe every second.
+const CHECK_PERIOD: Duration = Duration::from_secs(1);
+const CHECK_TIME: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backend {
+    pub webhook: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+/// The backends, each with what is known of it.
+#[derive(Default)]
+pub struct Egress {
+    backends: Mutex<Vec<Arc<Held>>>,
+    next: AtomicUsize,
+}
+
+struct Held {
+    backend: Backend,
+    is_ready: AtomicBool,
+    connections: AtomicUsize,
+}
+
+impl Egress {
+    pub fn start(socket: &Path, runtime: &Handle) -> Arc<Self> {
+        let egress = Arc::new(Self::default());
+        let _guard = runtime.enter();
+        let listener = UnixListener::bind(socket).unwrap();
+        runtime.spawn(Arc::clone(&egress).accept(listener));
+        runtime.spawn(Arc::clone(&egress).check());
+        egress
+    }
+
+    pub fn set(&self, backends: &[Backend]) {
+        let mut held = self.backends.lock().unwrap();
+        held.retain(|held| backends.contains(&held.backend));
+        for backend in backends {
+            if !held.iter().any(|held| held.backend == *backend) {
+                let (is_ready, connections) = (AtomicBool::new(false), AtomicUsize::new(0));
+                held.push(Arc::new(Held { backend: *backend, is_ready, connections }));
+            }
+        }
+    }
+
+    pub fn connections(&self, backend: Backend) -> usize {
+        let backends = self.backends.lock().unwrap();
+        let held = backends.iter().find(|held| held.backend == backend);
+        held.map_or(0, |held| held.connections.load(Ordering::Relaxed))
+    }
+
+    async fn check(self: Arc<Self>) {
+        let mut period = interval(CHECK_PERIOD);
+        loop {
+            period.tick().await;
+            let backends = self.backends.lock().unwrap().clone();
+            for held in backends {
+                held.is_ready.store(is_ready(held.backend.admin).await, Ordering::Relaxed);
+            }
+        }
+    }
+
+    async fn accept(self: Arc<Self>, listener: UnixListener) {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(Arc::clone(&self).forward(client));
+        }
+    }
+
+    async fn forward(self: Arc<Self>, mut client: UnixStream) {
+        if !read_head(&mut client).await {
+            return;
+        }
+        let Some((mut server, held)) = self.connect().await else {
+            let _ = client.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n").await;
+            return;
+        };
+        held.connections.fetch_add(1, Ordering::Relaxed);
+        if client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_ok() {
+            let _ = copy_bidirectional(&mut client, &mut server).await;
+        }
+        held.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Round robin over those that are ready and take the connection.
+    async fn connect(&self) -> Option<(TcpStream, Arc<Held>)> {
+        let backends = self.backends.lock().unwrap().clone();
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        for offset in 0..backends.len() {
+            let held = &backends[(first + offset) % backends.len()];
+            if held.is_ready.load(Ordering::Relaxed)
+                && let Ok(server) = TcpStream::connect(held.backend.webhook).await
+            {
+                return Some((server, Arc::clone(held)));
+            }
+        }
+        None
+    }
+}
+
+/// Reads `CONNECT host:port HTTP/1.1` and its headers. Whatever it names, podfit is what is behind it.
+async fn read_head(client: &mut UnixStream) -> bool {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") && head.len() < LONGEST_HEAD {
+        match client.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => return false,
+        }
+    }
+    head.starts_with(b"CONNECT ")
+}
+
+/// Whether `/readyz` says so within the time of a probe.
+pub async fn is_ready(admin: SocketAddr) -> bool {
+    matches!(timeout(CHECK_TIME, readyz(admin)).await, Ok(Ok(true)))
+}
+
+async fn readyz(admin: SocketAddr) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(admin).await?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    Ok(answer.starts_with(b"HTTP/1.1 200 "))
+}

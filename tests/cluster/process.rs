@@ -1,0 +1,66 @@
+//! A program of the control plane, or podfit: started with its output in a file, and gone when dropped.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+pub struct Process {
+    pub name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// `setpriv` lets the kernel end the program with us, however we end. It is the thread that counts, so that what
+    /// outlives a case is started by the main thread.
+    pub fn start(name: &str, program: &Path, arguments: &[String], environment: &[(&str, &str)], folder: &Path) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let file = File::create(&log).unwrap();
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(arguments).envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+        let child = command.spawn().unwrap_or_else(|error| panic!("start {} by setpriv: {error}", program.display()));
+        Self { name: name.to_owned(), child, log }
+    }
+
+    pub fn terminate(&self) {
+        let status = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success(), "SIGTERM to {}", self.name);
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Its exit code, once it has ended.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.child.try_wait().unwrap().map(|status| status.code().unwrap_or(-1))
+    }
+
+    /// Panics with the end of the log if the program has ended, which none does by itself.
+    pub fn check_alive(&mut self) {
+        if let Some(code) = self.exit_code() {
+            panic!("{} ended with code {code}:\n{}", self.name, self.tail());
+        }
+    }
+
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
+    }
+
+    pub fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
