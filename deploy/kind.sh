@@ -96,7 +96,9 @@ END
 }
 
 is_refused() {
-    kubectl run careless --image=registry.example/careless --dry-run=server 2>&1 | grep 'denied the request'
+    local answer
+    answer=$(kubectl run careless --image=registry.example/careless --dry-run=server 2>&1) || true
+    grep 'denied the request' <<<"$answer"
 }
 
 need() {

@@ -105,7 +105,8 @@ const VALUES: &[(&str, &str, &str, &str)] = &[
         "/metadata/labels/release",
         r#""prometheus""#,
     ),
-    ("policies.preset=none,policies.nodeDebugNamespaces=null", "ConfigMap", "/data", "null"),
+    ("policies.preset=none,policies.httpServices=true", "ConfigMap", "/data/audit.yaml", "null"),
+    ("policies.nodeDebugNamespaces=null", "ConfigMap", "/data/node-debug.yaml", "null"),
     (
         "policies.extra.shop.imageTag.mode=Deny",
         "ConfigMap",
@@ -146,6 +147,7 @@ fn wrong_values_are_refused() {
         ("image.digest=sha256:1", ["/image/digest", "pattern"]),
         ("excludedNamespaces={Kube_System}", ["/excludedNamespaces/0", "pattern"]),
         ("excludedNamespaces=kube-system", ["excludedNamespaces", "array"]),
+        ("policies.preset=none", ["policies.preset none", "give one in policies.extra"]),
         ("policies.preset=lenient", ["/policies/preset", "'audit'"]),
         ("policies.extra.audit.imageTag.mode=Warn", ["invalid propertyName", "audit"]),
         ("certificates.source=vault", ["/certificates/source", "'cert-manager'"]),
