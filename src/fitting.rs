@@ -231,12 +231,11 @@ impl<'a> Fitting<'a> {
         if patterns.is_empty() {
             return None;
         }
-        let components = self.image().into_iter().flat_map(|image| image.components());
-        let mut words = self.words().iter().copied().chain(components);
-        words.find(|word| {
-            let is_asked_for = |word: &str| patterns.iter().any(|pattern| is_like(word, pattern));
-            is_asked_for(word) || word.rsplit_once('/').is_some_and(|(_, program)| is_asked_for(program))
-        })
+        let is_asked_for = |word: &&str| patterns.iter().any(|pattern| is_like(word, pattern));
+        let is_program = |word: &&str| word.rsplit_once('/').is_some_and(|(_, program)| is_asked_for(&program));
+        let mut words = self.words().iter().copied();
+        let word = words.find(|word| is_asked_for(word) || is_program(word));
+        word.or_else(|| self.image().ok()?.components().find(is_asked_for))
     }
 
     /// Whether a word of command or args holds a text.

@@ -281,10 +281,11 @@ fn tells_of(runtime: &Runtime, variable: &str) -> bool {
 }
 
 fn by_image<'a>(image: &Image<'a>) -> Option<(&'static Runtime, Signal<'a>)> {
+    let components: Vec<&str> = image.components().collect();
     ALL.into_iter().find_map(|runtime| {
         let Signs { images, products, .. } = &runtime.signs;
         let component =
-            image.components().find(|component| images.contains(component) || products.contains(component))?;
+            components.iter().find(|component| images.contains(component) || products.contains(component))?;
         Some((runtime, Signal::Image(component)))
     })
 }

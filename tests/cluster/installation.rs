@@ -107,7 +107,8 @@ pub fn set_failure_policies(cluster: &Cluster, policies: [&str; 2]) {
 /// With a token such as the kubelet would give the Pod.
 fn kubeconfig(plane: &ControlPlane) -> String {
     let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
-    let answer = plane.cluster.create(&format!("{}/podfit/token", path("serviceaccounts", NAMESPACE)), &request).object();
+    let answer =
+        plane.cluster.create(&format!("{}/podfit/token", path("serviceaccounts", NAMESPACE)), &request).object();
     plane::kubeconfig(&plane.folder().join("ca.crt"), &plane.server, text(&answer["status"]["token"]), NAMESPACE)
 }
 

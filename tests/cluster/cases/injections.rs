@@ -56,7 +56,8 @@ fn limit_range(suite: &Suite) {
 /// Newer than the Kubernetes that podfit's own types are of, and none of it podfit's to read.
 fn unknown(suite: &Suite) {
     let namespace = suite.namespace("unknown");
-    let key = json!({"name": "KEY", "valueFrom": {"configMapKeyRef": {"name": "keys", "key": "key", "optional": true}}});
+    let key =
+        json!({"name": "KEY", "valueFrom": {"configMapKeyRef": {"name": "keys", "key": "key", "optional": true}}});
     let container = json!({
         "env": [key],
         "volumeMounts": [{"name": "keys", "mountPath": "/keys", "recursiveReadOnly": "Disabled", "readOnly": true}],
@@ -97,7 +98,11 @@ fn resize_policies(suite: &Suite) {
     let namespace = suite.namespace("restart");
     let of = |resource: &str| json!({"resourceName": resource, "restartPolicy": "RestartContainer"});
     let memory = json!({"resizePolicy": [of("memory")]});
-    let live = ["GOMAXPROCS<-limits.cpu/1", "PODFIT_MEMORY_LIMIT_MI<-limits.memory/1Mi", "GOMEMLIMIT=$(PODFIT_MEMORY_LIMIT_MI)000000"];
+    let live = [
+        "GOMAXPROCS<-limits.cpu/1",
+        "PODFIT_MEMORY_LIMIT_MI<-limits.memory/1Mi",
+        "GOMEMLIMIT=$(PODFIT_MEMORY_LIMIT_MI)000000",
+    ];
     for (name, container, restart, policies, variables) in [
         ("always", json!({}), "Always", json!([of("cpu"), of("memory")]), &live[..]),
         ("on-failure", json!({}), "OnFailure", json!([of("cpu"), of("memory")]), &live),
@@ -117,8 +122,11 @@ fn user_set(suite: &Suite) {
     let secret = json!([{"secretRef": {"name": "any", "optional": true}}]);
     let prefixed = json!([{"prefix": "APP_", "secretRef": {"name": "any", "optional": true}}]);
     for (name, container, expected) in [
-        ("literal", json!({"env": [{"name": "POD_NAME", "value": "x"}, {"name": "GOMAXPROCS", "value": "7"}]}),
-            &["POD_NAMESPACE<-metadata.namespace", "GOMEMLIMIT=241591910", "POD_NAME=x", "GOMAXPROCS=7"][..]),
+        (
+            "literal",
+            json!({"env": [{"name": "POD_NAME", "value": "x"}, {"name": "GOMAXPROCS", "value": "7"}]}),
+            &["POD_NAMESPACE<-metadata.namespace", "GOMEMLIMIT=241591910", "POD_NAME=x", "GOMAXPROCS=7"][..],
+        ),
         ("env-from", json!({"envFrom": secret}), &PLAIN[..2]),
         ("env-from-with-prefix", json!({"envFrom": prefixed}), &PLAIN),
         ("null", json!({"env": null}), &PLAIN),

@@ -64,8 +64,11 @@ fn fail_closed(suite: &Suite, namespace: &Namespace<'_>) {
     for (policies, webhook) in [(["Ignore", "Fail"], "validate.podfit.dev"), (["Fail", "Fail"], "mutate.podfit.dev")] {
         set_failure_policies(&suite.cluster, policies);
         wait_for("a refusal for want of podfit", || {
-            let answer = suite.cluster.create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("closed", good_container()));
-            let is_refused = answer.code == 500 && answer.message().contains(&format!("failed calling webhook \"{webhook}\""));
+            let answer = suite
+                .cluster
+                .create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("closed", good_container()));
+            let is_refused =
+                answer.code == 500 && answer.message().contains(&format!("failed calling webhook \"{webhook}\""));
             is_refused.then_some(())
         });
     }
@@ -74,7 +77,8 @@ fn fail_closed(suite: &Suite, namespace: &Namespace<'_>) {
 fn fail_open(suite: &Suite, namespace: &Namespace<'_>) {
     set_failure_policies(&suite.cluster, ["Ignore", "Ignore"]);
     wait_for("podfit's denial", || {
-        let answer = suite.cluster.create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("open", bad_container()));
+        let answer =
+            suite.cluster.create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("open", bad_container()));
         (answer.code == 403).then_some(())
     });
 }
@@ -96,7 +100,11 @@ fn events(suite: &Suite) {
     let mut spoiled = Vec::new();
     for event in EVENTS {
         let start = Instant::now();
-        let scene = Scene { cluster: &suite.cluster, local, load: Load::start(&suite.cluster, &namespace.path("pods"), &plain) };
+        let scene = Scene {
+            cluster: &suite.cluster,
+            local,
+            load: Load::start(&suite.cluster, &namespace.path("pods"), &plain),
+        };
         scene.load.wait(BEFORE);
         let may_fail = (event.happen)(&scene, &mut replicas);
         scene.load.wait(AFTER);
