@@ -84,6 +84,10 @@ impl Cluster {
         &self.runtime
     }
 
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     pub fn is_ready(&self) -> bool {
         self.runtime.block_on(self.text("/readyz")).is_ok()
     }
@@ -104,7 +108,8 @@ impl Cluster {
         }
         let body = call.body.map(Value::to_string).unwrap_or_default();
         let response = self.client.send(request.body(Body::from(body.into_bytes())).unwrap()).await?;
-        let warnings = response.headers().get_all("warning").iter().map(|warning| text_of_warning(warning.to_str().unwrap()));
+        let warnings =
+            response.headers().get_all("warning").iter().map(|warning| text_of_warning(warning.to_str().unwrap()));
         let (code, warnings) = (response.status().as_u16(), warnings.collect());
         let body = response.into_body().collect().await?.to_bytes();
         Ok(Answer { code, body: serde_json::from_slice(&body).unwrap_or(Value::Null), warnings })
@@ -137,7 +142,13 @@ impl Cluster {
     /// A strategic merge patch, as `kubectl patch`, `label` and `annotate` send it.
     pub fn patch(&self, path: &str, patch: &Value) -> Answer {
         let content_type = Some("application/strategic-merge-patch+json");
-        self.call(Call { method: Method::PATCH, path: path.to_owned(), content_type, body: Some(patch), ..Call::default() })
+        self.call(Call {
+            method: Method::PATCH,
+            path: path.to_owned(),
+            content_type,
+            body: Some(patch),
+            ..Call::default()
+        })
     }
 
     /// Makes a namespace, with the account that Pods need.

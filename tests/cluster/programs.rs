@@ -11,6 +11,7 @@ pub struct Programs {
     pub apiserver: PathBuf,
     pub controller_manager: PathBuf,
     pub kubectl: PathBuf,
+    pub helm: PathBuf,
 }
 
 impl Programs {
@@ -24,13 +25,15 @@ impl Programs {
             [KUBEBUILDER_ASSETS, PODFIT_CONTROL_PLANE].iter().filter_map(env::var_os).map(PathBuf::from).collect();
         let find = |name: &str| {
             let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
-            found.unwrap_or_else(|| panic!("{name} is not in {folders:?}; tests/cluster/install.sh DIRECTORY builds it"))
+            found
+                .unwrap_or_else(|| panic!("{name} is not in {folders:?}; tests/cluster/install.sh DIRECTORY builds it"))
         };
         (!folders.is_empty()).then(|| Self {
             etcd: find("etcd"),
             apiserver: find("kube-apiserver"),
             controller_manager: find("kube-controller-manager"),
             kubectl: find("kubectl"),
+            helm: find("helm"),
         })
     }
 }

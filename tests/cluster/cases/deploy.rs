@@ -21,6 +21,9 @@ fn dry_run(suite: &Suite) {
         });
         assert_eq!((printed.code, printed.error.as_str()), (0, ""), "{folder}");
         let lines: Vec<&str> = printed.output.lines().collect();
-        assert!(lines.len() > 10 && lines.iter().all(|line| line.ends_with(" serverside-applied (server dry run)")), "{lines:#?}");
+        assert!(
+            lines.len() > 10 && lines.iter().all(|line| line.ends_with(" serverside-applied (server dry run)")),
+            "{lines:#?}"
+        );
     }
 }

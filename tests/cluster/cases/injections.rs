@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Case, Needs, case, workloads::PLAIN};
 use crate::{
-    pods::{environment, good_container, injected, pod, with, workload},
+    pods::{difference, environment, good_container, pod, with, workload},
     suite::{Namespace, Suite},
 };
 
@@ -24,12 +24,20 @@ fn values(suite: &Suite) {
         ("small", limits("250m", "100M"), json!({}), &["GOMAXPROCS=2", "GOMEMLIMIT=90000000"][..]),
         ("rounded-up", limits("1500m", "64Mi"), json!({}), &["GOMAXPROCS<-limits.cpu/1", "GOMEMLIMIT=60397977"]),
         ("too-little-memory", limits("1", "8Mi"), json!({}), &["GOMAXPROCS=2"]),
-        ("too-many-cores", limits("1E999999", "1e40"), json!({}), &[]),
+        ("absurd", limits("1E999999", "1e40"), json!({}), &["GOMEMLIMIT=8301034833169298226"]),
         ("of-the-pod", json!({"resources": null}), limits("1500m", "100M"), &["GOMAXPROCS=2", "GOMEMLIMIT=90000000"]),
     ] {
         let made = create(&namespace, &with(pod(name, with(good_container(), &container)), &json!({"spec": of_pod})));
         assert_eq!(environment(&made)[2..], *expected, "{name}");
     }
+}
+
+/// What podfit changed in a Pod that was created, against the Pod that the API server makes without podfit. All else is as it
+/// was: fields that podfit does not know, and the order of what the user wrote.
+fn injected(suite: &Suite, namespace: &Namespace<'_>, pod: &Value) -> Value {
+    let unfitted = suite.cluster.create("/api/v1/namespaces/kube-public/pods?dryRun=All", pod).object();
+    let fitted = suite.cluster.create(&namespace.path("pods"), pod).object();
+    difference(&unfitted, &fitted)
 }
 
 /// Its first container.
@@ -56,7 +64,8 @@ fn limit_range(suite: &Suite) {
 /// Newer than the Kubernetes that podfit's own types are of, and none of it podfit's to read.
 fn unknown(suite: &Suite) {
     let namespace = suite.namespace("unknown");
-    let key = json!({"name": "KEY", "valueFrom": {"configMapKeyRef": {"name": "keys", "key": "key", "optional": true}}});
+    let key =
+        json!({"name": "KEY", "valueFrom": {"configMapKeyRef": {"name": "keys", "key": "key", "optional": true}}});
     let container = json!({
         "env": [key],
         "volumeMounts": [{"name": "keys", "mountPath": "/keys", "recursiveReadOnly": "Disabled", "readOnly": true}],
@@ -97,7 +106,11 @@ fn resize_policies(suite: &Suite) {
     let namespace = suite.namespace("restart");
     let of = |resource: &str| json!({"resourceName": resource, "restartPolicy": "RestartContainer"});
     let memory = json!({"resizePolicy": [of("memory")]});
-    let live = ["GOMAXPROCS<-limits.cpu/1", "PODFIT_MEMORY_LIMIT_MI<-limits.memory/1Mi", "GOMEMLIMIT=$(PODFIT_MEMORY_LIMIT_MI)000000"];
+    let live = [
+        "GOMAXPROCS<-limits.cpu/1",
+        "PODFIT_MEMORY_LIMIT_MI<-limits.memory/1Mi",
+        "GOMEMLIMIT=$(PODFIT_MEMORY_LIMIT_MI)000000",
+    ];
     for (name, container, restart, policies, variables) in [
         ("always", json!({}), "Always", json!([of("cpu"), of("memory")]), &live[..]),
         ("on-failure", json!({}), "OnFailure", json!([of("cpu"), of("memory")]), &live),
@@ -117,8 +130,11 @@ fn user_set(suite: &Suite) {
     let secret = json!([{"secretRef": {"name": "any", "optional": true}}]);
     let prefixed = json!([{"prefix": "APP_", "secretRef": {"name": "any", "optional": true}}]);
     for (name, container, expected) in [
-        ("literal", json!({"env": [{"name": "POD_NAME", "value": "x"}, {"name": "GOMAXPROCS", "value": "7"}]}),
-            &["POD_NAMESPACE<-metadata.namespace", "GOMEMLIMIT=241591910", "POD_NAME=x", "GOMAXPROCS=7"][..]),
+        (
+            "literal",
+            json!({"env": [{"name": "POD_NAME", "value": "x"}, {"name": "GOMAXPROCS", "value": "7"}]}),
+            &["POD_NAMESPACE<-metadata.namespace", "GOMEMLIMIT=241591910", "POD_NAME=x", "GOMAXPROCS=7"][..],
+        ),
         ("env-from", json!({"envFrom": secret}), &PLAIN[..2]),
         ("env-from-with-prefix", json!({"envFrom": prefixed}), &PLAIN),
         ("null", json!({"env": null}), &PLAIN),

@@ -33,7 +33,11 @@ fn limits(suite: &Suite) {
     let _later = LaterWebhook::start(suite, &namespace, |pod| {
         let path = "/spec/containers/0/resources/limits";
         let wanted = json!({"cpu": "4", "memory": "1Gi"});
-        if pod.pointer(path) == Some(&wanted) { json!([]) } else { json!([{"op": "replace", "path": path, "value": wanted}]) }
+        if pod.pointer(path) == Some(&wanted) {
+            json!([])
+        } else {
+            json!([{"op": "replace", "path": path, "value": wanted}])
+        }
     });
     let limits = json!({"resources": {"limits": {"cpu": "500m", "memory": "128Mi"}}});
     let sent = pod("web", with(good_container(), &limits));
@@ -42,5 +46,8 @@ fn limits(suite: &Suite) {
     assert_eq!(container["resources"]["limits"], json!({"cpu": "4", "memory": "1Gi"}));
     assert_eq!(environment(container), [PLAIN[0], PLAIN[1], "GOMAXPROCS<-limits.cpu/1", "GOMEMLIMIT=966367641"]);
     let recorded = &annotations(&created)["podfit.dev/injected"]["app"];
-    assert_eq!((&recorded["GOMAXPROCS"]["source"], &recorded["GOMEMLIMIT"]["source"]), (&json!("limits.cpu=4"), &json!("limits.memory=1Gi")));
+    assert_eq!(
+        (&recorded["GOMAXPROCS"]["source"], &recorded["GOMEMLIMIT"]["source"]),
+        (&json!("limits.cpu=4"), &json!("limits.memory=1Gi"))
+    );
 }

@@ -36,12 +36,9 @@ fn every_kind(container: &Value) -> Vec<(&'static str, Value)> {
     let pod = |restart: &str| json!({"restartPolicy": restart, "containers": [container]});
     let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": pod("Always")});
     let job = json!({"template": {"spec": pod("Never")}});
-    let of_core = |kind: &str, rest: Value| {
-        with(json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "web"}}), &rest)
-    };
-    let of_batch = |kind: &str, spec: Value| {
-        json!({"apiVersion": "batch/v1", "kind": kind, "metadata": {"name": "web"}, "spec": spec})
-    };
+    let of_core =
+        |kind: &str, rest: Value| with(json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "web"}}), &rest);
+    let of_batch = |kind: &str, spec: Value| json!({"apiVersion": "batch/v1", "kind": kind, "metadata": {"name": "web"}, "spec": spec});
     vec![
         ("deployments", workload("Deployment", "web", container.clone())),
         ("replicasets", workload("ReplicaSet", "web", container.clone())),
@@ -61,7 +58,12 @@ fn kubectl(suite: &Suite) {
     let as_errors = format!("{shown}error: 3 warnings received\n");
     for (more, code, output, error) in [
         (&["--dry-run=server"][..], 0, "deployment.apps/web created (server dry run)\n", shown.as_str()),
-        (&["--dry-run=server", "--warnings-as-errors"], 1, "deployment.apps/web created (server dry run)\n", &as_errors),
+        (
+            &["--dry-run=server", "--warnings-as-errors"],
+            1,
+            "deployment.apps/web created (server dry run)\n",
+            &as_errors,
+        ),
         (&[], 0, "deployment.apps/web created\n", &shown),
         (&[], 0, "deployment.apps/web unchanged\n", ""),
     ] {

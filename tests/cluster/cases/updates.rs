@@ -51,7 +51,8 @@ fn old_pod(suite: &Suite) {
     suite.cluster.patch(&format!("{path}/status"), &status).object();
     let deleting = suite.cluster.delete(&path).object();
     assert!(deleting["metadata"]["deletionTimestamp"].is_string());
-    let release = ["-n", &namespace.name, "patch", "pod", "web", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#];
+    let release =
+        ["-n", &namespace.name, "patch", "pod", "web", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#];
     assert_eq!(suite.cluster.kubectl(&release, "").error, "");
     wait_for("the end of the Pod", || (suite.cluster.get(&path).code == 404).then_some(()));
 }
@@ -151,11 +152,15 @@ fn apply(suite: &Suite) {
     for (name, how) in [("web", &["--server-side"][..]), ("plain", &[])] {
         let first = apply_as(suite, &namespace, name, how, good_container());
         let again = apply_as(suite, &namespace, name, how, good_container());
-        let changed = apply_as(suite, &namespace, name, how, with(good_container(), &json!({"image": "example.com/app:2"})));
+        let changed =
+            apply_as(suite, &namespace, name, how, with(good_container(), &json!({"image": "example.com/app:2"})));
         assert_eq!([first, again, changed], [""; 3]);
         let pod = suite.cluster.get(&format!("{}/{name}", namespace.path("pods"))).object();
         let container = &pod["spec"]["containers"][0];
-        assert_eq!((container["image"].as_str(), environment(container)), (Some("example.com/app:2"), PLAIN.map(Into::into).into()));
+        assert_eq!(
+            (container["image"].as_str(), environment(container)),
+            (Some("example.com/app:2"), PLAIN.map(Into::into).into())
+        );
     }
 }
 

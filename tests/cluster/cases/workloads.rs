@@ -61,11 +61,17 @@ fn injected_fields() -> [(&'static str, Value); 5] {
         })
     };
     [
-        ("resources", json!({"limits": {"cpu": "500m", "memory": "256Mi"}, "requests": {"cpu": "100m", "memory": "128Mi"}})),
-        ("resizePolicy", json!([
-            {"resourceName": "cpu", "restartPolicy": "RestartContainer"},
-            {"resourceName": "memory", "restartPolicy": "RestartContainer"},
-        ])),
+        (
+            "resources",
+            json!({"limits": {"cpu": "500m", "memory": "256Mi"}, "requests": {"cpu": "100m", "memory": "128Mi"}}),
+        ),
+        (
+            "resizePolicy",
+            json!([
+                {"resourceName": "cpu", "restartPolicy": "RestartContainer"},
+                {"resourceName": "memory", "restartPolicy": "RestartContainer"},
+            ]),
+        ),
         ("readinessProbe", probe("/readyz", 10, 2, 3)),
         ("livenessProbe", probe("/healthz", 10, 5, 6)),
         ("startupProbe", probe("/healthz", 10, 5, 60)),
