@@ -84,6 +84,10 @@ impl Cluster {
         &self.runtime
     }
 
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     pub fn is_ready(&self) -> bool {
         self.runtime.block_on(self.text("/readyz")).is_ok()
     }

@@ -12,14 +12,15 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use crate::{
-    cluster::{Cluster, path, wait_for},
+    cluster::{Answer, Cluster, path, wait_for},
     egress::{self, Backend, Egress},
     plane::{self, ControlPlane, free_ports},
+    pods::{bad_container, pod},
     process::Process,
 };
 
 const PODFIT: &str = env!("CARGO_BIN_EXE_podfit");
-const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
+pub const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
 pub const NAMESPACE: &str = "podfit-system";
 const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1";
 const POLICIES: &str = include_str!("policies.yaml");
@@ -46,19 +47,23 @@ impl Replica {
 }
 
 impl Installation {
+    /// With the policies of the cases, and two replicas.
     pub fn start(plane: &ControlPlane, runtime: &Handle) -> Self {
-        let cluster = &plane.cluster;
-        let folder = plane.folder().to_owned();
-        let printed = cluster.kubectl(&["apply", "--server-side", "-f", &format!("{DEPLOY}/base/podfit.yaml")], "");
+        let printed = plane.cluster.kubectl(&["apply", "--server-side", "-k", &format!("{DEPLOY}/base")], "");
         assert_eq!(printed.code, 0, "{}", printed.error);
-        fs::write(folder.join("policies.yaml"), POLICIES).unwrap();
-        fs::write(folder.join("podfit.kubeconfig"), kubeconfig(plane)).unwrap();
-        let egress = Egress::start(&plane.egress_socket, runtime);
-        let mut installation = Self { egress, folder, runtime: runtime.clone(), replicas: Vec::new() };
+        let mut installation = Self::of(plane, Egress::start(&plane.egress_socket, runtime), runtime);
         installation.replicas = ["podfit-1", "podfit-2"].map(|name| installation.replica(name)).into();
         installation.route_home();
-        wait_for("the webhooks", || refuses(cluster).then_some(()));
+        wait_for("the webhooks", || refuses(&plane.cluster).then_some(()));
         installation
+    }
+
+    /// Of what is applied already, without replicas.
+    pub fn of(plane: &ControlPlane, egress: Arc<Egress>, runtime: &Handle) -> Self {
+        let folder = plane.folder().to_owned();
+        fs::write(folder.join("policies.yaml"), POLICIES).unwrap();
+        fs::write(folder.join("podfit.kubeconfig"), kubeconfig(plane)).unwrap();
+        Self { egress, folder, runtime: runtime.clone(), replicas: Vec::new() }
     }
 
     /// One more replica, ready. It has the rights of the shipped ServiceAccount, and no others.
@@ -95,8 +100,27 @@ impl Installation {
     }
 }
 
+/// Lets both webhooks fail closed, while no replica is there to answer: each is seen to refuse. `/validate` comes first, since
+/// the API server asks `/mutate` first.
+pub fn fail_closed(cluster: &Cluster) {
+    for (policies, webhook) in [(["Ignore", "Fail"], "validate.podfit.dev"), (["Fail", "Fail"], "mutate.podfit.dev")] {
+        set_failure_policies(cluster, policies);
+        wait_for("a refusal for want of podfit", || {
+            let answer = create_nothing(cluster);
+            let refused = format!("failed calling webhook \"{webhook}\"");
+            (answer.code == 500 && answer.message().contains(&refused)).then_some(())
+        });
+    }
+}
+
+/// As it is shipped. podfit is there again, and denies.
+pub fn fail_open(cluster: &Cluster) {
+    set_failure_policies(cluster, ["Ignore", "Ignore"]);
+    wait_for("podfit's denial", || refuses(cluster).then_some(()));
+}
+
 /// Of `/mutate` and `/validate`.
-pub fn set_failure_policies(cluster: &Cluster, policies: [&str; 2]) {
+fn set_failure_policies(cluster: &Cluster, policies: [&str; 2]) {
     let webhooks = [("mutating", "mutate.podfit.dev"), ("validating", "validate.podfit.dev")];
     for ((kind, name), policy) in webhooks.into_iter().zip(policies) {
         let patch = json!({"webhooks": [{"name": name, "failurePolicy": policy}]});
@@ -117,9 +141,11 @@ fn text(value: &Value) -> &str {
 }
 
 /// Whether a Pod that must be refused is refused: the API server learns of its webhooks a while after they were written.
-fn refuses(cluster: &Cluster) -> bool {
-    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "probe-"},
-        "spec": {"containers": [{"name": "app", "image": "app"}]}});
-    let pods = format!("{}?dryRun=All", path("pods", "default"));
-    cluster.create(&pods, &pod).message().contains("validate.podfit.dev")
+pub fn refuses(cluster: &Cluster) -> bool {
+    create_nothing(cluster).message().contains("\"validate.podfit.dev\" denied the request")
+}
+
+/// A bad Pod, by a dry run.
+fn create_nothing(cluster: &Cluster) -> Answer {
+    cluster.create(&format!("{}?dryRun=All", path("pods", "default")), &pod("nothing", bad_container()))
 }

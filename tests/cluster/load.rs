@@ -35,6 +35,7 @@ pub struct Load {
 
 /// How one creation went.
 struct Creation {
+    ended: Instant,
     took: Duration,
     /// Why it failed.
     failure: Option<String>,
@@ -44,6 +45,8 @@ pub struct Tally {
     pub creations: usize,
     /// Messages with how often each came.
     pub failures: BTreeMap<String, usize>,
+    /// From the first failure to the last.
+    pub blocked: Duration,
     took: Vec<Duration>,
     lasted: Duration,
 }
@@ -68,13 +71,15 @@ impl Load {
     pub fn finish(self, start: Instant) -> Tally {
         self.is_over.store(true, Ordering::Relaxed);
         let creations = self.cluster.runtime().block_on(self.task).unwrap();
+        let failed = || creations.iter().filter(|creation| creation.failure.is_some()).map(|creation| creation.ended);
+        let blocked = failed().max().zip(failed().min()).map_or(Duration::ZERO, |(last, first)| last - first);
         let mut failures = BTreeMap::new();
         for failure in creations.iter().filter_map(|creation| creation.failure.clone()) {
             *failures.entry(failure).or_default() += 1;
         }
         let mut took: Vec<Duration> = creations.iter().map(|creation| creation.took).collect();
         took.sort();
-        Tally { creations: took.len(), failures, took, lasted: start.elapsed() }
+        Tally { creations: took.len(), failures, blocked, took, lasted: start.elapsed() }
     }
 }
 
@@ -106,7 +111,7 @@ async fn create(cluster: Cluster, pods: Arc<String>, pod: Arc<Value>, _permit: O
         Ok(answer) => Some(format!("{} {}", answer.code, answer.message())),
         Err(error) => Some(error.to_string()),
     };
-    Creation { took: start.elapsed(), failure }
+    Creation { ended: Instant::now(), took: start.elapsed(), failure }
 }
 
 impl Tally {

@@ -2,8 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::suite::{Namespace, Suite};
-
 /// Limits and a fixed tag: nothing to deny.
 pub fn good_container() -> Value {
     json!({"name": "app", "image": "example.com/app:1", "resources": {"limits": {"cpu": "2", "memory": "256Mi"}}})
@@ -33,14 +31,6 @@ pub fn workload(kind: &str, name: &str, container: Value) -> Value {
 pub fn with(mut object: Value, changes: &Value) -> Value {
     json_patch::merge(&mut object, changes);
     object
-}
-
-/// What podfit changed in a Pod that was created, against the Pod that the API server makes without podfit. All else is as it
-/// was: fields that podfit does not know, and the order of what the user wrote.
-pub fn injected(suite: &Suite, namespace: &Namespace<'_>, pod: &Value) -> Value {
-    let unfitted = suite.cluster.create("/api/v1/namespaces/kube-public/pods?dryRun=All", pod).object();
-    let fitted = suite.cluster.create(&namespace.path("pods"), pod).object();
-    difference(&unfitted, &fitted)
 }
 
 /// Of spec and annotations: each place that differs with what it is now.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Case, Needs, case, workloads::PLAIN};
 use crate::{
-    pods::{environment, good_container, injected, pod, with, workload},
+    pods::{difference, environment, good_container, pod, with, workload},
     suite::{Namespace, Suite},
 };
 
@@ -24,12 +24,20 @@ fn values(suite: &Suite) {
         ("small", limits("250m", "100M"), json!({}), &["GOMAXPROCS=2", "GOMEMLIMIT=90000000"][..]),
         ("rounded-up", limits("1500m", "64Mi"), json!({}), &["GOMAXPROCS<-limits.cpu/1", "GOMEMLIMIT=60397977"]),
         ("too-little-memory", limits("1", "8Mi"), json!({}), &["GOMAXPROCS=2"]),
-        ("too-many-cores", limits("1E999999", "1e40"), json!({}), &[]),
+        ("absurd", limits("1E999999", "1e40"), json!({}), &["GOMEMLIMIT=8301034833169298226"]),
         ("of-the-pod", json!({"resources": null}), limits("1500m", "100M"), &["GOMAXPROCS=2", "GOMEMLIMIT=90000000"]),
     ] {
         let made = create(&namespace, &with(pod(name, with(good_container(), &container)), &json!({"spec": of_pod})));
         assert_eq!(environment(&made)[2..], *expected, "{name}");
     }
+}
+
+/// What podfit changed in a Pod that was created, against the Pod that the API server makes without podfit. All else is as it
+/// was: fields that podfit does not know, and the order of what the user wrote.
+fn injected(suite: &Suite, namespace: &Namespace<'_>, pod: &Value) -> Value {
+    let unfitted = suite.cluster.create("/api/v1/namespaces/kube-public/pods?dryRun=All", pod).object();
+    let fitted = suite.cluster.create(&namespace.path("pods"), pod).object();
+    difference(&unfitted, &fitted)
 }
 
 /// Its first container.

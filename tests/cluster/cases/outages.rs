@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::{Case, Needs, case};
 use crate::{
     cluster::{Cluster, path, wait_for, wait_within},
-    installation::{NAMESPACE, Replica, set_failure_policies},
+    installation::{NAMESPACE, Replica, fail_closed, fail_open},
     load::{Load, Tally},
     pods::{bad_container, good_container, pod},
-    suite::{Local, Namespace, Suite},
+    suite::{Local, Suite},
 };
 
 pub const CASES: &[Case] = &[
@@ -54,39 +54,15 @@ fn gone(suite: &Suite) {
         (answer.code == 201).then_some(answer)
     });
     assert_eq!(open.object()["spec"]["containers"][0]["env"], Value::Null);
-    fail_closed(suite, &namespace);
+    fail_closed(&suite.cluster);
     local.installation.route_home();
-    fail_open(suite, &namespace);
-}
-
-/// `/validate` first, since the API server asks `/mutate` first: each is seen to refuse.
-fn fail_closed(suite: &Suite, namespace: &Namespace<'_>) {
-    for (policies, webhook) in [(["Ignore", "Fail"], "validate.podfit.dev"), (["Fail", "Fail"], "mutate.podfit.dev")] {
-        set_failure_policies(&suite.cluster, policies);
-        wait_for("a refusal for want of podfit", || {
-            let answer = suite
-                .cluster
-                .create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("closed", good_container()));
-            let is_refused =
-                answer.code == 500 && answer.message().contains(&format!("failed calling webhook \"{webhook}\""));
-            is_refused.then_some(())
-        });
-    }
-}
-
-fn fail_open(suite: &Suite, namespace: &Namespace<'_>) {
-    set_failure_policies(&suite.cluster, ["Ignore", "Ignore"]);
-    wait_for("podfit's denial", || {
-        let answer =
-            suite.cluster.create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("open", bad_container()));
-        (answer.code == 403).then_some(())
-    });
+    fail_open(&suite.cluster);
 }
 
 fn events(suite: &Suite) {
     let (namespace, local) = (suite.namespace("outages"), suite.local());
     local.installation.route_to(&[]);
-    fail_closed(suite, &namespace);
+    fail_closed(&suite.cluster);
     let mut replicas: Vec<Replica> = ["load-1", "load-2"].map(|name| local.installation.replica(name)).into();
     local.installation.route_to(&replicas);
     let mut plain = pod("", good_container());
@@ -115,7 +91,7 @@ fn events(suite: &Suite) {
         }
     }
     local.installation.route_home();
-    fail_open(suite, &namespace);
+    fail_open(&suite.cluster);
     assert!(spoiled.is_empty(), "{}", spoiled.join("\n"));
 }
 
