@@ -15,12 +15,12 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use tokio::{sync::watch, time::sleep};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{Cluster, NAME, client::Failure};
 use crate::certs::Kept;
 
-mod configuration;
+pub(super) mod configuration;
 mod held;
 mod make;
 mod plan;
@@ -30,7 +30,7 @@ mod secret;
 pub use configuration::Kind;
 pub use secret::{ROTATE, SECRET, TYPE};
 
-use configuration::Owner;
+use configuration::{Configuration, Owner};
 use held::{Held, Leaf};
 use make::Maker;
 use plan::{Seen, Step, plan};
@@ -176,7 +176,13 @@ impl Keeper {
         if matches!(looked, Err(Trouble::Call(_))) {
             self.unchanged = None;
         }
-        looked
+        match looked {
+            Err(Trouble::Call(Failure::Conflict { call })) => {
+                debug!(%call, "another writer was faster");
+                Ok(Done::Wrote)
+            }
+            looked => looked,
+        }
     }
 
     async fn look_and_act(&mut self) -> Result<Done, Trouble> {
@@ -243,18 +249,17 @@ impl Keeper {
 
     async fn trust_by(&mut self, kind: Kind, bundle: &[&str], trust: &mut Trust) -> Result<(), Failure> {
         let found = configuration::read(&self.cluster, kind).await?;
-        let missing = found.is_none().then(|| format!("{}/{NAME}: nothing is called by it", kind.resource()));
-        self.say(kind.missing(), missing);
-        let Some(mut configuration) = found else { return Ok(()) };
-        trust.bundled |= configuration::has_bundle(&configuration);
+        self.say(kind.unused(), kind.why_unused(found.as_ref(), self.cluster.namespace()));
+        let Some(mut configuration) = found.filter(Configuration::calls_us) else { return Ok(()) };
+        trust.bundled |= configuration.has_bundle();
         if bundle.is_empty() {
             return Ok(());
         }
-        if let Some(patch) = configuration::repair(&configuration, bundle, self.owner.as_ref()) {
+        if let Some(patch) = configuration.repair(bundle, self.owner.as_ref()) {
             configuration = configuration::patch(&self.cluster, kind, patch).await?;
             info!(configuration = %format!("{}/{NAME}", kind.resource()), cas = bundle.len(), "caBundle written");
         }
-        trust.everywhere &= configuration::trusts(&configuration, bundle);
+        trust.everywhere &= configuration.trusts(bundle);
         Ok(())
     }
 
@@ -292,11 +297,8 @@ impl Keeper {
 
     async fn act(&mut self, step: &Step, held: &Held, secret: Secret, now: Timestamp) -> Result<Done, Trouble> {
         let next = self.after(step, held, now)?;
-        match self.secrets.write(secret, next.data()).await {
-            Ok(()) => info!(leaf_until = %until(&next), cas = next.bundle().len(), "{}", step.done()),
-            Err(Failure::Conflict { .. }) => info!("another replica has written the certificates first"),
-            Err(failure) => return Err(failure.into()),
-        }
+        self.secrets.write(secret, next.data()).await?;
+        info!(leaf_until = %until(&next), cas = next.bundle().len(), "{}", step.done());
         Ok(Done::Wrote)
     }
 
@@ -359,11 +361,22 @@ impl Step {
 }
 
 impl Kind {
-    fn missing(self) -> &'static str {
+    fn unused(self) -> &'static str {
         match self {
-            Self::Mutating => "no mutating webhook configuration",
-            Self::Validating => "no validating webhook configuration",
+            Self::Mutating => "nothing is called for mutation",
+            Self::Validating => "nothing is called for validation",
         }
+    }
+
+    fn why_unused(self, found: Option<&Configuration>, namespace: &str) -> Option<String> {
+        let why = match found {
+            None => "there is none".to_owned(),
+            Some(found) if !found.calls_us() => {
+                format!("none of its webhooks is podfit's in namespace {namespace}, so it stays as it is")
+            }
+            Some(_) => return None,
+        };
+        Some(format!("{}/{NAME}: {why}", self.resource()))
     }
 }
 

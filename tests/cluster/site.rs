@@ -237,10 +237,20 @@ impl Site<'_> {
         self.bench.keepers.lock().unwrap()[keeper.task].abort();
     }
 
+    /// With all rights there are.
+    pub fn of_administrator(self) -> Self {
+        let token = self.administrator("users")["user"]["token"].as_str().unwrap().to_owned();
+        Self { token, ..self }
+    }
+
     pub fn server(&self) -> String {
+        self.administrator("clusters")["cluster"]["server"].as_str().unwrap().to_owned()
+    }
+
+    /// The one entry of a list of the administrator's kubeconfig.
+    fn administrator(&self, list: &str) -> Value {
         let text = fs::read(self.bench.plane.folder().join("kubeconfig")).unwrap();
-        let kubeconfig: Value = serde_json::from_slice(&text).unwrap();
-        kubeconfig["clusters"][0]["cluster"]["server"].as_str().unwrap().to_owned()
+        serde_json::from_slice::<Value>(&text).unwrap()[list][0].clone()
     }
 
     pub fn kubeconfig(&self, server: &str) -> PathBuf {
