@@ -18,6 +18,8 @@ mod self_managed;
 use certificate::Asked;
 #[cfg(feature = "cluster")]
 use self_managed::SelfManaged;
+#[cfg(not(feature = "cluster"))]
+use {crate::certs::Kept, std::future, tokio::sync::watch};
 
 use crate::server::{
     self, Bounds, CertificateFrom, Listeners, Settings,
@@ -150,17 +152,21 @@ impl Signals {
     }
 }
 
-/// Nobody gets here: the flag has been refused.
+/// None can be had.
 #[cfg(not(feature = "cluster"))]
 enum SelfManaged {}
 
 #[cfg(not(feature = "cluster"))]
 impl SelfManaged {
-    async fn start() -> Result<(Self, tokio::sync::watch::Receiver<crate::certs::Kept>)> {
-        anyhow::bail!("built without the feature `cluster`")
+    fn start() -> future::Ready<Result<(Self, watch::Receiver<Kept>)>> {
+        future::ready(Err(anyhow::anyhow!(
+            "--self-managed-certs (PODFIT_SELF_MANAGED_CERTS): this podfit was built without the feature `cluster`, and talks to no API server"
+        )))
     }
 
-    async fn clean_up(self) {}
+    fn clean_up(self) -> future::Ready<()> {
+        match self {}
+    }
 }
 
 fn address(text: &str, variable: &str) -> Result<SocketAddr, String> {

@@ -6,7 +6,6 @@
 //! plain reads, not watches: the rights are fewer, and nothing can fall out of step.
 
 use std::{
-    collections::BTreeMap,
     convert::Infallible,
     hash::{BuildHasher, RandomState},
     time::{Duration, Instant},
@@ -15,61 +14,31 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use tokio::{sync::watch, time::sleep};
-use tracing::{info, warn};
+use tracing::{debug, info};
 
 use super::{Cluster, NAME, client::Failure};
 use crate::certs::Kept;
 
-mod configuration;
+pub(super) mod configuration;
 mod held;
 mod make;
+mod periods;
 mod plan;
 mod proof;
+mod said;
 mod secret;
 
 pub use configuration::Kind;
+pub use periods::Periods;
 pub use secret::{ROTATE, SECRET, TYPE};
 
-use configuration::Owner;
+use configuration::{Configuration, Owner};
 use held::{Held, Leaf};
 use make::Maker;
 use plan::{Seen, Step, plan};
 use proof::NoProof;
+use said::Said;
 use secret::Secrets;
-
-/// The one table of times. Tests shorten them.
-#[derive(Debug, Clone, Copy)]
-pub struct Periods {
-    /// Between two looks.
-    pub poll: Duration,
-    /// From a write or a failure to the next look; doubled each time in a row.
-    pub first_pause: Duration,
-    pub longest_pause: Duration,
-    /// For how long a new CA must have been trusted before it signs: API servers follow their configurations by a watch.
-    pub overlap: Duration,
-    /// For how long an old CA stays trusted after it has signed its last: a replica that cannot reach the API server
-    /// serves what it has.
-    pub retirement: Duration,
-    /// What replicas that remember a lost Secret get to write it back.
-    pub patience: Duration,
-    pub leaf: SignedDuration,
-    pub authority: SignedDuration,
-}
-
-impl Default for Periods {
-    fn default() -> Self {
-        Self {
-            poll: Duration::from_secs(5),
-            first_pause: Duration::from_millis(250),
-            longest_pause: Duration::from_secs(30),
-            overlap: Duration::from_mins(1),
-            retirement: Duration::from_mins(10),
-            patience: Duration::from_secs(12),
-            leaf: SignedDuration::from_hours(24),
-            authority: SignedDuration::from_hours(24 * 90),
-        }
-    }
-}
 
 /// Certificates begin an hour before they are made.
 const TOLERATED_SKEW: SignedDuration = SignedDuration::from_mins(30);
@@ -141,7 +110,7 @@ struct Keeper {
     /// The CAs that we have last seen in every configuration.
     trusted: Vec<String>,
     unchanged: Option<Unchanged>,
-    said: BTreeMap<&'static str, String>,
+    said: Said,
 }
 
 /// For how long everything has looked the same. By our own clock and in our own memory: nothing to be written, and a
@@ -166,7 +135,7 @@ impl Keeper {
             remembered: None,
             trusted: Vec::new(),
             unchanged: None,
-            said: BTreeMap::new(),
+            said: Said::default(),
         }
     }
 
@@ -176,15 +145,26 @@ impl Keeper {
         if matches!(looked, Err(Trouble::Call(_))) {
             self.unchanged = None;
         }
-        looked
+        match looked {
+            Err(Trouble::Call(Failure::Conflict { call })) => {
+                debug!(%call, "another writer was faster");
+                Ok(Done::Wrote)
+            }
+            looked => looked,
+        }
     }
 
     async fn look_and_act(&mut self) -> Result<Done, Trouble> {
+        // Before the Secret: a bundle goes into the version that was read here, so it cannot replace that of a newer Secret.
+        let found = [
+            configuration::read(&self.cluster, Kind::Mutating).await,
+            configuration::read(&self.cluster, Kind::Validating).await,
+        ];
         let secret = self.secrets.read_or_create().await?;
         let now = self.cluster.now();
         self.compare_clocks(now);
         let held = self.read(&secret)?;
-        let trust = self.trust(&held).await;
+        let trust = self.trust(found, &held).await;
         self.take(&held, &trust, now);
         let asked = self.asked(&secret);
         let unchanged = self.unchanged_for(&held, &trust);
@@ -211,7 +191,7 @@ impl Keeper {
         let empty = held::Data::new();
         let held = Held::read(secret.data.as_ref().unwrap_or(&empty), &self.hosts);
         let complaints = held.complaints.join("; ");
-        self.say("Secret holds something that cannot be used", (!complaints.is_empty()).then_some(complaints));
+        self.said.say("Secret holds something that cannot be used", (!complaints.is_empty()).then_some(complaints));
         Ok(held)
     }
 
@@ -219,21 +199,21 @@ impl Keeper {
     fn compare_clocks(&mut self, now: Timestamp) {
         let is_off = now.duration_since(Timestamp::now()).abs() > TOLERATED_SKEW;
         let reason = "by half an hour or more; certificates go by the API server's".to_owned();
-        self.say("the clocks of this node and of the API server differ", is_off.then_some(reason));
+        self.said.say("the clocks of this node and of the API server differ", is_off.then_some(reason));
     }
 
     fn asked(&mut self, secret: &Secret) -> Option<plan::Rotate> {
         let asked = secret::rotate(secret);
-        self.say("annotation not understood", asked.as_ref().err().cloned());
+        self.said.say("annotation not understood", asked.as_ref().err().cloned());
         asked.ok().flatten()
     }
 
     /// Both configurations, even where one fails.
-    async fn trust(&mut self, held: &Held) -> Trust {
+    async fn trust(&mut self, found: [Result<Option<Configuration>, Failure>; 2], held: &Held) -> Trust {
         let mut trust = Trust { everywhere: held.signing.is_some(), ..Trust::default() };
         self.find_owner().await;
-        for kind in Kind::ALL {
-            if let Err(failure) = self.trust_by(kind, &held.bundle(), &mut trust).await {
+        for (kind, found) in Kind::ALL.into_iter().zip(found) {
+            if let Err(failure) = self.trust_by(kind, found, &held.bundle(), &mut trust).await {
                 trust.everywhere = false;
                 trust.failure.get_or_insert(failure);
             }
@@ -241,20 +221,25 @@ impl Keeper {
         trust
     }
 
-    async fn trust_by(&mut self, kind: Kind, bundle: &[&str], trust: &mut Trust) -> Result<(), Failure> {
-        let found = configuration::read(&self.cluster, kind).await?;
-        let missing = found.is_none().then(|| format!("{}/{NAME}: nothing is called by it", kind.resource()));
-        self.say(kind.missing(), missing);
-        let Some(mut configuration) = found else { return Ok(()) };
-        trust.bundled |= configuration::has_bundle(&configuration);
+    async fn trust_by(
+        &mut self,
+        kind: Kind,
+        found: Result<Option<Configuration>, Failure>,
+        bundle: &[&str],
+        trust: &mut Trust,
+    ) -> Result<(), Failure> {
+        let found = found?;
+        self.said.say(kind.unused(), kind.why_unused(found.as_ref(), self.cluster.namespace()));
+        let Some(mut configuration) = found.filter(Configuration::calls_us) else { return Ok(()) };
+        trust.bundled |= configuration.has_bundle();
         if bundle.is_empty() {
             return Ok(());
         }
-        if let Some(patch) = configuration::repair(&configuration, bundle, self.owner.as_ref()) {
+        if let Some(patch) = configuration.repair(bundle, self.owner.as_ref()) {
             configuration = configuration::patch(&self.cluster, kind, patch).await?;
             info!(configuration = %format!("{}/{NAME}", kind.resource()), cas = bundle.len(), "caBundle written");
         }
-        trust.everywhere &= configuration::trusts(&configuration, bundle);
+        trust.everywhere &= configuration.trusts(bundle);
         Ok(())
     }
 
@@ -262,7 +247,7 @@ impl Keeper {
     async fn find_owner(&mut self) {
         if self.owner.is_none() {
             let found = configuration::owner(&self.cluster).await;
-            self.say("webhook configurations get no owner", found.as_ref().err().map(ToString::to_string));
+            self.said.say("webhook configurations get no owner", found.as_ref().err().map(ToString::to_string));
             self.owner = found.ok();
         }
     }
@@ -292,11 +277,8 @@ impl Keeper {
 
     async fn act(&mut self, step: &Step, held: &Held, secret: Secret, now: Timestamp) -> Result<Done, Trouble> {
         let next = self.after(step, held, now)?;
-        match self.secrets.write(secret, next.data()).await {
-            Ok(()) => info!(leaf_until = %until(&next), cas = next.bundle().len(), "{}", step.done()),
-            Err(Failure::Conflict { .. }) => info!("another replica has written the certificates first"),
-            Err(failure) => return Err(failure.into()),
-        }
+        self.secrets.write(secret, next.data()).await?;
+        info!(leaf_until = %until(&next), cas = next.bundle().len(), "{}", step.done());
         Ok(Done::Wrote)
     }
 
@@ -315,7 +297,7 @@ impl Keeper {
 
     fn publish(&mut self, trouble: Option<&Trouble>) {
         let trouble = trouble.map(ToString::to_string);
-        self.say("certificates cannot be kept", trouble.clone());
+        self.said.say("certificates cannot be kept", trouble.clone());
         let unready = match &self.shown {
             Some(shown) if self.trusted.contains(&shown.pair.ca) => None,
             Some(_) => Some(trouble.unwrap_or_else(|| "the webhook configurations do not hold our CA yet".to_owned())),
@@ -327,20 +309,6 @@ impl Keeper {
             *kept = news;
             changed
         });
-    }
-
-    /// A warning when it changes, a line when it is over, and silence while it lasts. Times and ports in it change always.
-    fn say(&mut self, topic: &'static str, trouble: Option<String>) {
-        let without_numbers = |text: &str| text.replace(|character: char| character.is_ascii_digit(), "");
-        match trouble.map(|text| text.replace(char::is_control, " ")) {
-            Some(text) if self.said.get(topic) == Some(&without_numbers(&text)) => {}
-            Some(text) => {
-                warn!(reason = %text, "{topic}");
-                self.said.insert(topic, without_numbers(&text));
-            }
-            None if self.said.remove(topic).is_some() => info!("no longer so: {topic}"),
-            None => {}
-        }
     }
 }
 
@@ -359,11 +327,22 @@ impl Step {
 }
 
 impl Kind {
-    fn missing(self) -> &'static str {
+    fn unused(self) -> &'static str {
         match self {
-            Self::Mutating => "no mutating webhook configuration",
-            Self::Validating => "no validating webhook configuration",
+            Self::Mutating => "nothing is called for mutation",
+            Self::Validating => "nothing is called for validation",
         }
+    }
+
+    fn why_unused(self, found: Option<&Configuration>, namespace: &str) -> Option<String> {
+        let why = match found {
+            None => "there is none".to_owned(),
+            Some(found) if !found.calls_us() => {
+                format!("none of its webhooks is podfit's in namespace {namespace}, so it stays as it is")
+            }
+            Some(_) => return None,
+        };
+        Some(format!("{}/{NAME}: {why}", self.resource()))
     }
 }
 

@@ -18,7 +18,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     Cluster, NAME,
-    certificates::Kind,
+    certificates::{Kind, configuration},
     client::{Call, Failure},
 };
 
@@ -92,6 +92,9 @@ impl Installation {
     }
 
     async fn delete(&self, kind: Kind) -> Result<(), Failure> {
+        if !configuration::read(&self.cluster, kind).await?.is_some_and(|found| found.calls_us()) {
+            return Ok(());
+        }
         match kind.api(&self.cluster).delete(NAME, &DeleteParams::default()).await {
             Ok(_) => info!(configuration = %format!("{}/{NAME}", kind.resource()), "deleted"),
             Err(kube::Error::Api(status)) if status.code == 404 => {}

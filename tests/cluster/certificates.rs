@@ -53,6 +53,7 @@ const CASES: &[(&str, Case)] = &[
     ("a_foreign_secret_is_never_touched", foreign_secret),
     ("a_wiped_bundle_is_put_back", wiped_bundle),
     ("one_configuration_may_be_absent", one_configuration),
+    ("another_installations_configurations_are_left_alone", another_installation),
     ("a_missing_right_is_named", missing_right),
     ("an_api_server_that_is_away_is_waited_for", away),
     ("a_certificate_of_the_future_is_waited_for", future),
@@ -78,7 +79,7 @@ fn main() -> ExitCode {
         Trial::test(name, run).with_ignored_flag(is_left)
     });
     if is_left {
-        println!("left out: there is no control plane; tests/cluster/install.sh builds one");
+        println!("certificates: left out: there is no control plane; tests/cluster/install.sh builds one");
     }
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
@@ -273,6 +274,20 @@ fn one_configuration(bench: &Bench) {
     assert_eq!(site.bundles(), std::slice::from_ref(&pair.ca));
     site.configure(CONFIGURATIONS[0]);
     site.wait_for_bundles(&[&pair.ca]);
+}
+
+/// Somebody runs podfit on a laptop with the rights of an administrator.
+fn another_installation(bench: &Bench) {
+    let (laptop, site) = (bench.install().of_administrator(), bench.install());
+    let (installed, visitor) = (site.keeper(), laptop.keeper());
+    let pair = installed.ready();
+    assert!(visitor.ready().ca != pair.ca);
+    assert_eq!(site.bundles(), [pair.ca.clone(), pair.ca.clone()]);
+    laptop.make_deployment();
+    let mut podfit = laptop.podfit();
+    podfit.wait_until_ready(bench);
+    laptop.cluster().delete(&laptop.deployment()).object();
+    assert_eq!(laptop.terminate(podfit), 2);
 }
 
 fn missing_right(bench: &Bench) {

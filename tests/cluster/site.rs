@@ -15,6 +15,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hyper::Method;
 use kube::{
     Config,
     config::{KubeConfigOptions, Kubeconfig},
@@ -28,7 +29,7 @@ use tokio::{net::TcpStream, runtime::Runtime, sync::watch, task::JoinHandle};
 
 use crate::{
     Case,
-    cluster::{Cluster, path, wait_for},
+    cluster::{Answer, Call, Cluster, path, wait_for},
     egress::{Backend, Egress},
     plane::{self, ControlPlane, free_ports},
     process::Process,
@@ -62,6 +63,13 @@ impl Bench {
 
     pub fn cluster(&self) -> &Cluster {
         &self.plane.cluster
+    }
+
+    /// Server-side apply of an object that names itself.
+    fn apply(&self, path: &str, object: &Value) -> Answer {
+        let path = format!("{path}/{}?fieldManager=suite&force=true", object["metadata"]["name"].as_str().unwrap());
+        let content_type = Some("application/apply-patch+yaml");
+        self.cluster().call(Call { method: Method::PATCH, path, content_type, body: Some(object), ..Call::default() })
     }
 
     /// A namespace with podfit's account, its rights, and both configurations, as deploy/ installs them.
@@ -141,11 +149,11 @@ impl Site<'_> {
         let within = format!("{group}/namespaces/{}", self.namespace);
         for (at, role) in [within.as_str(), group].into_iter().zip(roles) {
             let kind = role["kind"].as_str().unwrap();
-            self.cluster().apply(&format!("{at}/{}s", kind.to_lowercase()), role).object();
+            self.bench.apply(&format!("{at}/{}s", kind.to_lowercase()), role).object();
             let mut binding = named("rbac.authorization.k8s.io/v1", &format!("{kind}Binding"), "podfit");
             binding["roleRef"] = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": "podfit"});
             binding["subjects"] = json!([{"kind": "ServiceAccount", "name": "podfit", "namespace": self.namespace}]);
-            self.cluster().apply(&format!("{at}/{}bindings", kind.to_lowercase()), &binding).object();
+            self.bench.apply(&format!("{at}/{}bindings", kind.to_lowercase()), &binding).object();
         }
     }
 
@@ -161,7 +169,7 @@ impl Site<'_> {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}},
             "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Fail", "timeoutSeconds": 5,
         }]);
-        self.cluster().apply(configuration(resource).trim_end_matches("/podfit"), &object).object();
+        self.bench.apply(configuration(resource).trim_end_matches("/podfit"), &object).object();
     }
 
     pub fn secret(&self) -> Option<Value> {
@@ -237,10 +245,20 @@ impl Site<'_> {
         self.bench.keepers.lock().unwrap()[keeper.task].abort();
     }
 
+    /// With all rights there are.
+    pub fn of_administrator(self) -> Self {
+        let token = self.administrator("users")["user"]["token"].as_str().unwrap().to_owned();
+        Self { token, ..self }
+    }
+
     pub fn server(&self) -> String {
+        self.administrator("clusters")["cluster"]["server"].as_str().unwrap().to_owned()
+    }
+
+    /// The one entry of a list of the administrator's kubeconfig.
+    fn administrator(&self, list: &str) -> Value {
         let text = fs::read(self.bench.plane.folder().join("kubeconfig")).unwrap();
-        let kubeconfig: Value = serde_json::from_slice(&text).unwrap();
-        kubeconfig["clusters"][0]["cluster"]["server"].as_str().unwrap().to_owned()
+        serde_json::from_slice::<Value>(&text).unwrap()[list][0].clone()
     }
 
     pub fn kubeconfig(&self, server: &str) -> PathBuf {

@@ -70,11 +70,6 @@ impl Flags {
                 );
             }
         }
-        if cfg!(not(feature = "cluster")) {
-            bail!(
-                "--self-managed-certs (PODFIT_SELF_MANAGED_CERTS): this podfit was built without the feature `cluster`, and talks to no API server"
-            );
-        }
         Ok(Asked::SelfManaged)
     }
 }

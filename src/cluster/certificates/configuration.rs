@@ -60,43 +60,73 @@ impl Kind {
     }
 }
 
-/// The bundles of our webhooks, each as it stands in the object.
-fn bundles(configuration: &DynamicObject) -> impl Iterator<Item = (usize, Option<&str>)> {
-    let webhooks = configuration.data.get("webhooks").and_then(Value::as_array).into_iter().flatten();
-    let ours = webhooks.enumerate().filter(|(_, webhook)| {
-        webhook.get("name").and_then(Value::as_str).is_some_and(|name| name.ends_with(OUR_WEBHOOKS))
-    });
-    ours.map(|(index, webhook)| (index, webhook.pointer("/clientConfig/caBundle").and_then(Value::as_str)))
+/// As it was read.
+#[derive(Debug)]
+pub(in crate::cluster) struct Configuration {
+    object: DynamicObject,
+    ours: Vec<Webhook>,
 }
 
-pub(super) fn has_bundle(configuration: &DynamicObject) -> bool {
-    bundles(configuration).any(|(_, bundle)| bundle.is_some_and(|bundle| !bundle.is_empty()))
+/// One of our webhooks.
+#[derive(Debug)]
+struct Webhook {
+    index: usize,
+    /// As it stands in the object, in base64.
+    bundle: Option<String>,
 }
 
-pub(super) fn trusts(configuration: &DynamicObject, bundle: &[&str]) -> bool {
-    let wanted = encoded(bundle);
-    bundles(configuration).all(|(_, bundle)| bundle == Some(wanted.as_str()))
-}
-
-/// What makes it as it is to be; none where it is so. With the version that was read, so that a list which has changed
-/// meanwhile is a conflict and no patch of the wrong webhook.
-pub(super) fn repair(configuration: &DynamicObject, bundle: &[&str], owner: Option<&Owner>) -> Option<JsonPatch> {
-    let wanted = encoded(bundle);
-    let stale = bundles(configuration).filter(|(_, bundle)| *bundle != Some(wanted.as_str()));
-    let mut edits: Vec<_> = stale
-        .map(|(index, _)| {
-            let path = pointer(&["webhooks", &index.to_string(), "clientConfig", "caBundle"]);
-            PatchOperation::Add(AddOperation { path, value: json!(wanted) })
-        })
-        .collect();
-    edits.extend(owner.and_then(|owner| adopt(configuration, owner)));
-    if edits.is_empty() {
-        return None;
+impl Configuration {
+    pub(super) fn of(object: DynamicObject, namespace: &str) -> Self {
+        let webhooks = object.data.get("webhooks").and_then(Value::as_array).into_iter().flatten().enumerate();
+        let ours = webhooks.filter(|(_, webhook)| calls_us(webhook, namespace));
+        let ours = ours.map(|(index, webhook)| {
+            let bundle = webhook.pointer("/clientConfig/caBundle").and_then(Value::as_str);
+            Webhook { index, bundle: bundle.map(ToOwned::to_owned) }
+        });
+        Self { ours: ours.collect(), object }
     }
-    let version = json!(configuration.resource_version());
-    let path = pointer(&["metadata", "resourceVersion"]);
-    edits.insert(0, PatchOperation::Replace(ReplaceOperation { path, value: version }));
-    Some(JsonPatch(edits))
+
+    /// Whether any of its webhooks is ours: by name there is one per cluster, but podfit may run in another namespace too, or
+    /// on a laptop.
+    pub(in crate::cluster) fn calls_us(&self) -> bool {
+        !self.ours.is_empty()
+    }
+
+    pub(super) fn has_bundle(&self) -> bool {
+        self.ours.iter().any(|webhook| webhook.bundle.as_ref().is_some_and(|bundle| !bundle.is_empty()))
+    }
+
+    pub(super) fn trusts(&self, bundle: &[&str]) -> bool {
+        let wanted = encoded(bundle);
+        self.ours.iter().all(|webhook| webhook.bundle.as_ref() == Some(&wanted))
+    }
+
+    /// What makes it as it is to be; none where it is so. With the version that was read, so that a list which has changed
+    /// meanwhile is a conflict and no patch of the wrong webhook.
+    pub(super) fn repair(&self, bundle: &[&str], owner: Option<&Owner>) -> Option<JsonPatch> {
+        let wanted = encoded(bundle);
+        let stale = self.ours.iter().filter(|webhook| webhook.bundle.as_ref() != Some(&wanted));
+        let mut edits: Vec<_> = stale
+            .map(|webhook| {
+                let path = pointer(&["webhooks", &webhook.index.to_string(), "clientConfig", "caBundle"]);
+                PatchOperation::Add(AddOperation { path, value: json!(wanted) })
+            })
+            .collect();
+        edits.extend(owner.and_then(|owner| adopt(&self.object, owner)));
+        if edits.is_empty() {
+            return None;
+        }
+        let path = pointer(&["metadata", "resourceVersion"]);
+        let value = json!(self.object.resource_version());
+        edits.insert(0, PatchOperation::Replace(ReplaceOperation { path, value }));
+        Some(JsonPatch(edits))
+    }
+}
+
+fn calls_us(webhook: &Value, namespace: &str) -> bool {
+    let is_named_so = webhook.get("name").and_then(Value::as_str).is_some_and(|name| name.ends_with(OUR_WEBHOOKS));
+    let service = webhook.pointer("/clientConfig/service/namespace").and_then(Value::as_str);
+    is_named_so && service.is_none_or(|service| service == namespace)
 }
 
 /// An owner of our name with another uid is a namespace that is gone; the garbage collector would take us with it.
@@ -120,14 +150,16 @@ fn encoded(bundle: &[&str]) -> String {
     STANDARD.encode(bundle.concat())
 }
 
-pub(super) async fn read(cluster: &Cluster, kind: Kind) -> Result<Option<DynamicObject>, Failure> {
+pub(in crate::cluster) async fn read(cluster: &Cluster, kind: Kind) -> Result<Option<Configuration>, Failure> {
     let found = kind.api(cluster).get_opt(NAME).await;
-    found.map_err(|error| Call::of("get", kind.resource(), NAME).failed(error))
+    let found = found.map_err(|error| Call::of("get", kind.resource(), NAME).failed(error))?;
+    Ok(found.map(|object| Configuration::of(object, &cluster.namespace)))
 }
 
-pub(super) async fn patch(cluster: &Cluster, kind: Kind, patch: JsonPatch) -> Result<DynamicObject, Failure> {
+pub(super) async fn patch(cluster: &Cluster, kind: Kind, patch: JsonPatch) -> Result<Configuration, Failure> {
     let patched = kind.api(cluster).patch(NAME, &PatchParams::default(), &Patch::<()>::Json(patch)).await;
-    patched.map_err(|error| Call::of("patch", kind.resource(), NAME).failed(error))
+    let patched = patched.map_err(|error| Call::of("patch", kind.resource(), NAME).failed(error))?;
+    Ok(Configuration::of(patched, &cluster.namespace))
 }
 
 pub(super) async fn owner(cluster: &Cluster) -> Result<Owner, Failure> {

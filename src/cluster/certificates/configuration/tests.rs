@@ -5,7 +5,7 @@ use super::*;
 const OLD: &str = "b2xk";
 const NEW: &str = "bmV3";
 
-fn configuration(owners: &Value, webhooks: &Value) -> DynamicObject {
+fn configuration(owners: &Value, webhooks: &Value) -> Configuration {
     let mut object = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
@@ -15,11 +15,12 @@ fn configuration(owners: &Value, webhooks: &Value) -> DynamicObject {
     if owners.is_null() {
         object["metadata"].as_object_mut().unwrap().remove("ownerReferences");
     }
-    serde_json::from_value(object).unwrap()
+    Configuration::of(serde_json::from_value(object).unwrap(), "podfit-system")
 }
 
 fn webhook(name: &str, bundle: Option<&str>) -> Value {
-    let mut webhook = json!({"name": name, "clientConfig": {"service": {"name": "podfit"}}});
+    let mut webhook =
+        json!({"name": name, "clientConfig": {"service": {"name": "podfit", "namespace": "podfit-system"}}});
     if let Some(bundle) = bundle {
         webhook["clientConfig"]["caBundle"] = json!(bundle);
     }
@@ -74,7 +75,7 @@ fn only_our_bundles_and_our_owner_are_repaired() {
         ),
         ("no webhook at all", owned.clone(), Value::Null, json!([])),
     ] {
-        let patch = repair(&configuration(&owners, &webhooks), &["n", "ew"], Some(&ours));
+        let patch = configuration(&owners, &webhooks).repair(&["n", "ew"], Some(&ours));
         let edits = match edits.as_array().unwrap() {
             edits if edits.is_empty() => None,
             edits => {
@@ -99,6 +100,21 @@ fn a_configuration_trusts_us_when_all_our_webhooks_do() {
         ("a foreign one alone", json!([foreign]), true, false),
     ] {
         let configuration = configuration(&Value::Null, &webhooks);
-        assert_eq!((trusts(&configuration, &["new"]), has_bundle(&configuration)), (trusted, bundled), "{name}");
+        assert_eq!((configuration.trusts(&["new"]), configuration.has_bundle()), (trusted, bundled), "{name}");
+    }
+}
+
+#[test]
+fn a_configuration_calls_us_by_name_and_namespace() {
+    let named = |name: &str, client: Value| json!([{"name": name, "clientConfig": client}]);
+    let service = |namespace: &str| json!({"service": {"name": "podfit", "namespace": namespace}});
+    for (name, webhooks, calls_us) in [
+        ("our Service", named("validate.podfit.dev", service("podfit-system")), true),
+        ("an address", named("validate.podfit.dev", json!({"url": "https://127.0.0.1:8443/validate"})), true),
+        ("podfit in another namespace", named("validate.podfit.dev", service("team")), false),
+        ("another webhook", named("validate.example.com", service("podfit-system")), false),
+        ("none", json!([]), false),
+    ] {
+        assert_eq!(configuration(&Value::Null, &webhooks).calls_us(), calls_us, "{name}");
     }
 }
