@@ -30,7 +30,18 @@ pub enum Needs {
 }
 
 pub fn all() -> Vec<Case> {
-    [workloads::CASES, denials::CASES, injections::CASES, later::CASES, mirror::CASES, outages::CASES, templates::CASES, updates::CASES, verdicts::CASES].concat()
+    [
+        workloads::CASES,
+        denials::CASES,
+        injections::CASES,
+        later::CASES,
+        mirror::CASES,
+        outages::CASES,
+        templates::CASES,
+        updates::CASES,
+        verdicts::CASES,
+    ]
+    .concat()
 }
 
 /// A row of the table.

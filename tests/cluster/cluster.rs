@@ -104,7 +104,8 @@ impl Cluster {
         }
         let body = call.body.map(Value::to_string).unwrap_or_default();
         let response = self.client.send(request.body(Body::from(body.into_bytes())).unwrap()).await?;
-        let warnings = response.headers().get_all("warning").iter().map(|warning| text_of_warning(warning.to_str().unwrap()));
+        let warnings =
+            response.headers().get_all("warning").iter().map(|warning| text_of_warning(warning.to_str().unwrap()));
         let (code, warnings) = (response.status().as_u16(), warnings.collect());
         let body = response.into_body().collect().await?.to_bytes();
         Ok(Answer { code, body: serde_json::from_slice(&body).unwrap_or(Value::Null), warnings })
@@ -137,7 +138,13 @@ impl Cluster {
     /// A strategic merge patch, as `kubectl patch`, `label` and `annotate` send it.
     pub fn patch(&self, path: &str, patch: &Value) -> Answer {
         let content_type = Some("application/strategic-merge-patch+json");
-        self.call(Call { method: Method::PATCH, path: path.to_owned(), content_type, body: Some(patch), ..Call::default() })
+        self.call(Call {
+            method: Method::PATCH,
+            path: path.to_owned(),
+            content_type,
+            body: Some(patch),
+            ..Call::default()
+        })
     }
 
     /// Server-side apply of an object that names itself.

@@ -42,7 +42,8 @@ impl Installation {
         make_files(&folder);
         let egress = Egress::start(&plane.egress_socket, runtime);
         let mut installation = Self { egress, folder, replicas: Vec::new() };
-        installation.replicas = (1..=2).map(|number| installation.replica(&format!("podfit-{number}"), runtime)).collect();
+        installation.replicas =
+            (1..=2).map(|number| installation.replica(&format!("podfit-{number}"), runtime)).collect();
         installation.route_to(&installation.replicas.iter().collect::<Vec<_>>());
         install(&plane.cluster, &installation.folder);
         installation

@@ -86,7 +86,8 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, mutation: Mutation)
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
-            let _ = http1::Builder::new().serve_connection(stream, service_fn(|request| answer(request, mutation))).await;
+            let _ =
+                http1::Builder::new().serve_connection(stream, service_fn(|request| answer(request, mutation))).await;
         });
     }
 }

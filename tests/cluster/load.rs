@@ -120,7 +120,10 @@ impl Tally {
     }
 
     pub fn heading() -> String {
-        format!("{:<24} {:>9} {:>8} {:>6} {:>8} {:>8} {:>8}", "event", "creations", "rate", "failed", "p50 ms", "p99 ms", "max ms")
+        format!(
+            "{:<24} {:>9} {:>8} {:>6} {:>8} {:>8} {:>8}",
+            "event", "creations", "rate", "failed", "p50 ms", "p99 ms", "max ms"
+        )
     }
 
     /// The time that a share of the creations did not exceed.

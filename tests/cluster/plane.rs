@@ -42,11 +42,13 @@ impl ControlPlane {
         let egress_socket = write_egress(at);
 
         let etcd = Process::start("etcd", &programs.etcd, &etcd_flags(at, etcd_port, peer_port), &[], at);
-        let apiserver = Process::start("kube-apiserver", &programs.apiserver, &apiserver_flags(at, port, etcd_port), &[], at);
+        let apiserver =
+            Process::start("kube-apiserver", &programs.apiserver, &apiserver_flags(at, port, etcd_port), &[], at);
         let mut processes = vec![apiserver, etcd];
         let cluster = Cluster::connect(&kubeconfig, programs.kubectl.clone(), runtime);
         wait_for(&mut processes, || cluster.is_ready());
-        let manager = Process::start("kube-controller-manager", &programs.controller_manager, &manager_flags(at), &[], at);
+        let manager =
+            Process::start("kube-controller-manager", &programs.controller_manager, &manager_flags(at), &[], at);
         processes.insert(0, manager);
         // It serves on no port: the first account that it makes is its sign of life.
         wait_for(&mut processes, || cluster.has_default_account("default"));
@@ -74,7 +76,12 @@ fn wait_for(processes: &mut [Process], mut is_there: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_there() {
         processes.iter_mut().for_each(Process::check_alive);
-        assert!(start.elapsed() < START, "{} is not ready after {START:?}:\n{}", processes[0].name, processes[0].tail());
+        assert!(
+            start.elapsed() < START,
+            "{} is not ready after {START:?}:\n{}",
+            processes[0].name,
+            processes[0].tail()
+        );
         thread::sleep(Duration::from_millis(100));
     }
 }

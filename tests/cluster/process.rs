@@ -15,7 +15,13 @@ pub struct Process {
 impl Process {
     /// `setpriv` lets the kernel end the program with us, however we end. It is the thread that counts, so that what
     /// outlives a case is started by the main thread.
-    pub fn start(name: &str, program: &Path, arguments: &[String], environment: &[(&str, &str)], folder: &Path) -> Self {
+    pub fn start(
+        name: &str,
+        program: &Path,
+        arguments: &[String],
+        environment: &[(&str, &str)],
+        folder: &Path,
+    ) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).unwrap();
         let mut command = Command::new("setpriv");

@@ -24,7 +24,8 @@ impl Programs {
             [KUBEBUILDER_ASSETS, PODFIT_CONTROL_PLANE].iter().filter_map(env::var_os).map(PathBuf::from).collect();
         let find = |name: &str| {
             let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
-            found.unwrap_or_else(|| panic!("{name} is not in {folders:?}; tests/cluster/install.sh DIRECTORY builds it"))
+            found
+                .unwrap_or_else(|| panic!("{name} is not in {folders:?}; tests/cluster/install.sh DIRECTORY builds it"))
         };
         (!folders.is_empty()).then(|| Self {
             etcd: find("etcd"),

@@ -31,7 +31,11 @@ fn limits(suite: &Suite) {
     let _later = LaterWebhook::start(suite, &namespace, |pod| {
         let path = "/spec/containers/0/resources/limits";
         let wanted = json!({"cpu": "4", "memory": "1Gi"});
-        if pod.pointer(path) == Some(&wanted) { json!([]) } else { json!([{"op": "replace", "path": path, "value": wanted}]) }
+        if pod.pointer(path) == Some(&wanted) {
+            json!([])
+        } else {
+            json!([{"op": "replace", "path": path, "value": wanted}])
+        }
     });
     let small = with(good_container(), &json!({"resources": {"limits": {"cpu": "500m"}}}));
     let unfitted = json!({"spec": {}});

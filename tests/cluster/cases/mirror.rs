@@ -15,13 +15,20 @@ fn mirror(suite: &Suite) {
     let namespace = suite.namespace("mirror");
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}});
     let node = suite.cluster.create("/api/v1/nodes", &node).object();
-    let owner = json!({"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": node["metadata"]["uid"], "controller": true});
+    let owner =
+        json!({"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": node["metadata"]["uid"], "controller": true});
     let mirror = |name: &str| {
         let metadata = json!({"annotations": {"kubernetes.io/config.mirror": "abc"}, "ownerReferences": [owner]});
         with(pod(name, bad_container()), &json!({"metadata": metadata, "spec": {"nodeName": "n1"}}))
     };
     let create = |object: &Value, user| {
-        let call = Call { method: hyper::Method::POST, path: namespace.path("pods"), body: Some(object), user, ..Call::default() };
+        let call = Call {
+            method: hyper::Method::POST,
+            path: namespace.path("pods"),
+            body: Some(object),
+            user,
+            ..Call::default()
+        };
         suite.cluster.call(call)
     };
     let shown = create(&mirror("kube-proxy"), Some(("system:node:n1", "system:nodes")));

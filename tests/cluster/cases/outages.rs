@@ -60,8 +60,11 @@ fn fail_closed(suite: &Suite, namespace: &Namespace<'_>) {
     for (policies, webhook) in [(["Ignore", "Fail"], "validate.podfit.dev"), (["Fail", "Fail"], "mutate.podfit.dev")] {
         suite.local().installation.set_failure_policies(&suite.cluster, policies);
         wait_for("a refusal for want of podfit", || {
-            let answer = suite.cluster.create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("closed", good_container()));
-            let is_refused = answer.code == 500 && answer.message().contains(&format!("failed calling webhook \"{webhook}\""));
+            let answer = suite
+                .cluster
+                .create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("closed", good_container()));
+            let is_refused =
+                answer.code == 500 && answer.message().contains(&format!("failed calling webhook \"{webhook}\""));
             is_refused.then_some(())
         });
     }
@@ -70,7 +73,8 @@ fn fail_closed(suite: &Suite, namespace: &Namespace<'_>) {
 fn fail_open(suite: &Suite, namespace: &Namespace<'_>) {
     suite.local().installation.set_failure_policies(&suite.cluster, ["Ignore", "Ignore"]);
     wait_for("podfit's denial", || {
-        let answer = suite.cluster.create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("open", bad_container()));
+        let answer =
+            suite.cluster.create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("open", bad_container()));
         (answer.code == 403).then_some(())
     });
 }

@@ -40,10 +40,16 @@ fn every_kind(container: &Value) -> Vec<(&'static str, Value)> {
         ("replicasets", workload("ReplicaSet", "other", container.clone())),
         ("statefulsets", workload("StatefulSet", "web", container.clone())),
         ("daemonsets", workload("DaemonSet", "web", container.clone())),
-        ("replicationcontrollers", object("v1", "ReplicationController", json!({"spec": {"template": template("Always")}}))),
+        (
+            "replicationcontrollers",
+            object("v1", "ReplicationController", json!({"spec": {"template": template("Always")}})),
+        ),
         ("podtemplates", object("v1", "PodTemplate", json!({"template": template("Always")}))),
         ("jobs", object("batch/v1", "Job", json!({"spec": job}))),
-        ("cronjobs", object("batch/v1", "CronJob", json!({"spec": {"schedule": "0 4 * * *", "jobTemplate": {"spec": job}}}))),
+        (
+            "cronjobs",
+            object("batch/v1", "CronJob", json!({"spec": {"schedule": "0 4 * * *", "jobTemplate": {"spec": job}}})),
+        ),
     ]
 }
 

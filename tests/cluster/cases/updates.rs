@@ -83,9 +83,10 @@ fn deployment(suite: &Suite) {
     assert_eq!((answer.code, answer.warnings), (200, vec![]));
     wait_for("the new ReplicaSet beside the old one", || {
         let sets = suite.cluster.get(&namespace.path("replicasets")).object();
-        let revisions = sets["items"].as_array().unwrap().iter().map(|set| {
-            set["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str().map(str::to_owned)
-        });
+        let revisions =
+            sets["items"].as_array().unwrap().iter().map(|set| {
+                set["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str().map(str::to_owned)
+            });
         let mut revisions: Vec<_> = revisions.collect();
         revisions.sort();
         (revisions == [Some("1".to_owned()), Some("2".to_owned())]).then_some(())
@@ -119,7 +120,9 @@ fn resize(suite: &Suite) {
     println!("{:?}", resize(json!({"limits": {"memory": "512Mi"}})).warnings);
     let zero = resize(json!({"limits": {"cpu": "0"}, "requests": {"cpu": "0"}}));
     println!("{} {}", zero.code, zero.message());
-    let plain = suite.cluster.patch(&path, &json!({"spec": {"containers": [{"name": "app", "resources": {"limits": {"cpu": "3"}}}]}}));
+    let plain = suite
+        .cluster
+        .patch(&path, &json!({"spec": {"containers": [{"name": "app", "resources": {"limits": {"cpu": "3"}}}]}}));
     println!("{} {}", plain.code, plain.message());
 }
 

@@ -28,9 +28,7 @@ fn table() -> Vec<(&'static str, Value, Value, Becomes)> {
     let image = |reference: &str| json!({"image": reference});
     let init = |container: Value| json!({"initContainers": [container]});
     let pinned = format!("example.com/app:latest@sha256:{}", "a".repeat(64));
-    let model = |reference: &str| {
-        json!({"volumes": [{"name": "model", "image": {"reference": reference}}]})
-    };
+    let model = |reference: &str| json!({"volumes": [{"name": "model", "image": {"reference": reference}}]});
     vec![
         ("good", nothing(), nothing(), Allowed(&[])),
         ("no limits", json!({"resources": null}), nothing(), Denied("?")),
@@ -51,11 +49,31 @@ fn table() -> Vec<(&'static str, Value, Value, Becomes)> {
         ("an image with a space", image(" example.com/app:1"), nothing(), Refused(422, "?")),
         ("an image volume", nothing(), model("example.com/model"), Denied("?")),
         ("an image volume with a tag", nothing(), model("example.com/model:7"), Allowed(&[])),
-        ("limits of the Pod", json!({"resources": null}), json!({"resources": {"limits": {"cpu": "1", "memory": "256Mi"}}}), Allowed(&[])),
-        ("one limit of the Pod", json!({"resources": {"limits": {"cpu": null}}}), json!({"resources": {"limits": {"cpu": "2"}}}), Allowed(&[])),
+        (
+            "limits of the Pod",
+            json!({"resources": null}),
+            json!({"resources": {"limits": {"cpu": "1", "memory": "256Mi"}}}),
+            Allowed(&[]),
+        ),
+        (
+            "one limit of the Pod",
+            json!({"resources": {"limits": {"cpu": null}}}),
+            json!({"resources": {"limits": {"cpu": "2"}}}),
+            Allowed(&[]),
+        ),
         ("an init container", nothing(), init(json!({"name": "init", "image": "example.com/init"})), Denied("?")),
-        ("a sidecar", nothing(), init(json!({"name": "side", "image": "example.com/side:1", "restartPolicy": "Always"})), Denied("?")),
-        ("a variable twice", json!({"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}), nothing(), Allowed(&["?"])),
+        (
+            "a sidecar",
+            nothing(),
+            init(json!({"name": "side", "image": "example.com/side:1", "restartPolicy": "Always"})),
+            Denied("?"),
+        ),
+        (
+            "a variable twice",
+            json!({"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}),
+            nothing(),
+            Allowed(&["?"]),
+        ),
         ("a strange variable", json!({"env": [{"name": "A B;C", "value": "1"}]}), nothing(), Allowed(&[])),
         ("containers of null", nothing(), json!({"containers": null}), Refused(422, "?")),
         ("no containers", nothing(), json!({"containers": []}), Refused(422, "?")),
