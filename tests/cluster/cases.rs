@@ -3,6 +3,7 @@
 use crate::suite::Suite;
 
 mod denials;
+mod deploy;
 mod injections;
 mod later;
 mod mirror;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Case> {
     [
         workloads::CASES,
         denials::CASES,
+        deploy::CASES,
         injections::CASES,
         later::CASES,
         mirror::CASES,

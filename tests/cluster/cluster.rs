@@ -84,6 +84,10 @@ impl Cluster {
         &self.runtime
     }
 
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     pub fn is_ready(&self) -> bool {
         self.runtime.block_on(self.text("/readyz")).is_ok()
     }
@@ -147,13 +151,6 @@ impl Cluster {
         })
     }
 
-    /// Server-side apply of an object that names itself.
-    pub fn apply(&self, path: &str, object: &Value) -> Answer {
-        let path = format!("{path}/{}?fieldManager=suite&force=true", object["metadata"]["name"].as_str().unwrap());
-        let content_type = Some("application/apply-patch+yaml");
-        self.call(Call { method: Method::PATCH, path, content_type, body: Some(object), ..Call::default() })
-    }
-
     /// Makes a namespace, with the account that Pods need.
     pub fn make_namespace(&self, name: &str, labels: &BTreeMap<&str, &str>) {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
@@ -176,13 +173,18 @@ impl Cluster {
 
 /// Asks until there is an answer.
 #[track_caller]
-pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    wait_within(DEADLINE, what, ask)
+}
+
+#[track_caller]
+pub fn wait_within<T>(deadline: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(start.elapsed() < DEADLINE, "{what} did not come within {DEADLINE:?}");
+        assert!(start.elapsed() < deadline, "{what} did not come within {deadline:?}");
         thread::sleep(Duration::from_millis(50));
     }
 }

@@ -1,11 +1,11 @@
-//! The `matchConditions` of `/validate`, one request after the other: for which it is called. Everything is closed, so that a
-//! condition that fails refuses its request; the policy refuses nothing.
+//! The `matchConditions` of `/validate`, one request after the other: for which it is called. It fails closed, so that a condition
+//! that fails refuses its request; podfit itself finds nothing to refuse.
 
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    Bench, CLOSED,
+    Bench,
     cluster::{Answer, Call, path},
 };
 
@@ -15,8 +15,7 @@ const ERRORS: &str = "apiserver_admission_match_condition_evaluation_errors_tota
 const NODE: Option<(&str, &str)> = Some(("system:node:node-1", "system:nodes"));
 
 pub fn spare(bench: &Bench) {
-    bench.apply(CLOSED, &[]);
-    let _podfit = bench.podfit("audit.yaml");
+    let _podfit = bench.podfit();
     bench.cluster().make_namespace(NAMESPACE, &[].into());
     for requests in [pods(), workloads(), owned(), odd(), mirrors(bench)] {
         for (what, request, code, called) in requests {

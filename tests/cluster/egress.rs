@@ -15,6 +15,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpStream, UnixListener, UnixStream},
     runtime::Handle,
+    sync::watch,
     time::{interval, timeout},
 };
 
@@ -40,6 +41,15 @@ struct Held {
     backend: Backend,
     is_ready: AtomicBool,
     connections: AtomicUsize,
+    /// Told when it is no backend any more: its connections end as those of a Pod that is gone.
+    gone: watch::Sender<bool>,
+}
+
+impl Held {
+    fn of(backend: Backend) -> Self {
+        let (is_ready, connections) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self { backend, is_ready, connections, gone: watch::Sender::new(false) }
+    }
 }
 
 impl Egress {
@@ -54,11 +64,12 @@ impl Egress {
 
     pub fn set(&self, backends: &[Backend]) {
         let mut held = self.backends.lock().unwrap();
-        held.retain(|held| backends.contains(&held.backend));
+        for gone in held.extract_if(.., |held| !backends.contains(&held.backend)) {
+            gone.gone.send_replace(true);
+        }
         for backend in backends {
             if !held.iter().any(|held| held.backend == *backend) {
-                let (is_ready, connections) = (AtomicBool::new(false), AtomicUsize::new(0));
-                held.push(Arc::new(Held { backend: *backend, is_ready, connections }));
+                held.push(Arc::new(Held::of(*backend)));
             }
         }
     }
@@ -96,7 +107,11 @@ impl Egress {
         };
         held.connections.fetch_add(1, Ordering::Relaxed);
         if client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_ok() {
-            let _ = copy_bidirectional(&mut client, &mut server).await;
+            let mut gone = held.gone.subscribe();
+            tokio::select! {
+                _ = copy_bidirectional(&mut client, &mut server) => {}
+                _ = gone.wait_for(|gone| *gone) => {}
+            }
         }
         held.connections.fetch_sub(1, Ordering::Relaxed);
     }
@@ -131,13 +146,14 @@ async fn read_head(client: &mut UnixStream) -> bool {
 
 /// Whether `/readyz` says so within the time of a probe.
 pub async fn is_ready(admin: SocketAddr) -> bool {
-    matches!(timeout(CHECK_TIME, readyz(admin)).await, Ok(Ok(true)))
+    matches!(timeout(CHECK_TIME, get(admin, "/readyz")).await, Ok(Ok(answer)) if answer.starts_with("HTTP/1.1 200 "))
 }
 
-async fn readyz(admin: SocketAddr) -> std::io::Result<bool> {
+/// The whole answer of an admin port.
+pub async fn get(admin: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(admin).await?;
-    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    Ok(answer.starts_with(b"HTTP/1.1 200 "))
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }

@@ -1,33 +1,34 @@
-//! podfit in a control plane of ours: the shipped webhook configurations, and replicas as processes behind `egress.rs`.
+//! podfit in a control plane of ours: `deploy/base` as it is shipped, and replicas as processes behind `egress.rs`, since no
+//! node runs its Deployment.
 
 use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use podfit::manifest;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use crate::{
-    cluster::{Cluster, wait_for},
+    cluster::{Answer, Cluster, path, wait_for},
     egress::{self, Backend, Egress},
-    plane::{ControlPlane, free_ports},
+    plane::{self, ControlPlane, free_ports},
+    pods::{bad_container, pod},
     process::Process,
 };
 
-pub const PODFIT: &str = env!("CARGO_BIN_EXE_podfit");
-const NAMESPACE: &str = "podfit-system";
-const CONFIGURATIONS: &str = include_str!("configurations.yaml");
+const PODFIT: &str = env!("CARGO_BIN_EXE_podfit");
+pub const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
+pub const NAMESPACE: &str = "podfit-system";
+const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1";
 const POLICIES: &str = include_str!("policies.yaml");
 
 pub struct Installation {
     pub egress: Arc<Egress>,
-    pub folder: PathBuf,
+    folder: PathBuf,
+    runtime: Handle,
     replicas: Vec<Replica>,
 }
 
@@ -36,56 +37,60 @@ pub struct Replica {
     pub backend: Backend,
 }
 
+impl Replica {
+    /// What the sample of a metric says.
+    pub fn metric(&self, name: &str, runtime: &Handle) -> String {
+        let page = runtime.block_on(egress::get(self.backend.admin, "/metrics")).unwrap();
+        let sample = page.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+        sample.unwrap_or_else(|| panic!("no {name} in {page}")).to_owned()
+    }
+}
+
 impl Installation {
+    /// With the policies of the cases, and two replicas.
     pub fn start(plane: &ControlPlane, runtime: &Handle) -> Self {
-        let folder = plane.folder().to_owned();
-        make_files(&folder);
-        let egress = Egress::start(&plane.egress_socket, runtime);
-        let mut installation = Self { egress, folder, replicas: Vec::new() };
-        installation.replicas =
-            (1..=2).map(|number| installation.replica(&format!("podfit-{number}"), runtime)).collect();
-        installation.route_to(&installation.replicas.iter().collect::<Vec<_>>());
-        install(&plane.cluster, &installation.folder);
+        let printed = plane.cluster.kubectl(&["apply", "--server-side", "-k", &format!("{DEPLOY}/base")], "");
+        assert_eq!(printed.code, 0, "{}", printed.error);
+        let mut installation = Self::of(plane, Egress::start(&plane.egress_socket, runtime), runtime);
+        installation.replicas = ["podfit-1", "podfit-2"].map(|name| installation.replica(name)).into();
+        installation.route_home();
+        wait_for("the webhooks", || refuses(&plane.cluster).then_some(()));
         installation
     }
 
-    /// One more replica, ready.
-    pub fn replica(&self, name: &str, runtime: &Handle) -> Replica {
+    /// Of what is applied already, without replicas.
+    pub fn of(plane: &ControlPlane, egress: Arc<Egress>, runtime: &Handle) -> Self {
+        let folder = plane.folder().to_owned();
+        fs::write(folder.join("policies.yaml"), POLICIES).unwrap();
+        fs::write(folder.join("podfit.kubeconfig"), kubeconfig(plane)).unwrap();
+        Self { egress, folder, runtime: runtime.clone(), replicas: Vec::new() }
+    }
+
+    /// One more replica, ready. It has the rights of the shipped ServiceAccount, and no others.
+    pub fn replica(&self, name: &str) -> Replica {
         let [webhook, admin] = free_ports().map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-        let file = |name: &str| self.folder.join(name).display().to_string();
-        let flags = [
-            ("listen", webhook.to_string()),
-            ("admin-listen", admin.to_string()),
-            ("policy", file("policies.yaml")),
-            ("tls-cert", file("pair/tls.crt")),
-            ("tls-key", file("pair/tls.key")),
-        ];
-        let mut arguments = vec!["serve".to_owned()];
+        let policy = self.folder.join("policies.yaml").display().to_string();
+        let flags = [("listen", webhook.to_string()), ("admin-listen", admin.to_string()), ("policy", policy)];
+        let mut arguments = vec!["serve".to_owned(), "--self-managed-certs".to_owned()];
         arguments.extend(flags.iter().map(|(name, value)| format!("--{name}={value}")));
-        let mut process = Process::start(name, Path::new(PODFIT), &arguments, &[], &self.folder);
+        let kubeconfig = self.folder.join("podfit.kubeconfig").display().to_string();
+        let environment = [("KUBECONFIG", kubeconfig.as_str())];
+        let mut process = Process::start(name, Path::new(PODFIT), &arguments, &environment, &self.folder);
         wait_for(name, || {
             process.check_alive();
-            runtime.block_on(egress::is_ready(admin)).then_some(())
+            self.runtime.block_on(egress::is_ready(admin)).then_some(())
         });
         Replica { process, backend: Backend { webhook, admin } }
     }
 
-    pub fn route_to(&self, replicas: &[&Replica]) {
+    pub fn route_to(&self, replicas: &[Replica]) {
         let backends: Vec<Backend> = replicas.iter().map(|replica| replica.backend).collect();
         self.egress.set(&backends);
     }
 
     /// Back to the replicas of the suite.
     pub fn route_home(&self) {
-        self.route_to(&self.replicas.iter().collect::<Vec<_>>());
-    }
-
-    /// Of `/mutate` and `/validate`.
-    pub fn set_failure_policies(&self, cluster: &Cluster, policies: [&str; 2]) {
-        for (mut configuration, policy) in configurations(&self.folder).into_iter().zip(policies) {
-            configuration["webhooks"][0]["failurePolicy"] = json!(policy);
-            apply(cluster, &configuration);
-        }
+        self.route_to(&self.replicas);
     }
 
     pub fn print_logs(&self) {
@@ -95,47 +100,52 @@ impl Installation {
     }
 }
 
-fn make_files(folder: &Path) {
-    fs::write(folder.join("policies.yaml"), POLICIES).unwrap();
-    let host = format!("podfit.{NAMESPACE}.svc");
-    let made = Command::new(PODFIT).arg("certs").arg(folder.join("pair")).args(["--host", &host]).status().unwrap();
-    assert!(made.success(), "podfit certs");
-}
-
-fn install(cluster: &Cluster, folder: &Path) {
-    cluster.make_namespace(NAMESPACE, &[].into());
-    let service = json!({
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "podfit"},
-        "spec": {"ports": [{"port": 443, "targetPort": 8443}], "selector": {"app.kubernetes.io/name": "podfit"}},
-    });
-    cluster.create(&crate::cluster::path("services", NAMESPACE), &service).object();
-    for configuration in configurations(folder) {
-        apply(cluster, &configuration);
+/// Lets both webhooks fail closed, while no replica is there to answer: each is seen to refuse. `/validate` comes first, since
+/// the API server asks `/mutate` first.
+pub fn fail_closed(cluster: &Cluster) {
+    for (policies, webhook) in [(["Ignore", "Fail"], "validate.podfit.dev"), (["Fail", "Fail"], "mutate.podfit.dev")] {
+        set_failure_policies(cluster, policies);
+        wait_for("a refusal for want of podfit", || {
+            let answer = create_nothing(cluster);
+            let refused = format!("failed calling webhook \"{webhook}\"");
+            (answer.code == 500 && answer.message().contains(&refused)).then_some(())
+        });
     }
-    wait_for("the webhooks", || answers(cluster).then_some(()));
 }
 
-/// The shipped webhook configurations, with the CA that podfit or cert-manager would write into them.
-fn configurations(folder: &Path) -> Vec<Value> {
-    let ca = fs::read(folder.join("pair/ca.crt")).unwrap();
-    let documents = manifest::read(CONFIGURATIONS).into_iter().map(|document| document.unwrap());
-    let mut configurations: Vec<Value> =
-        documents.map(|document| serde_json::from_str(&document.json).unwrap()).collect();
-    for webhook in configurations.iter_mut().flat_map(|found| found["webhooks"].as_array_mut().unwrap()) {
-        webhook["clientConfig"]["caBundle"] = json!(STANDARD.encode(&ca));
+/// As it is shipped. podfit is there again, and denies.
+pub fn fail_open(cluster: &Cluster) {
+    set_failure_policies(cluster, ["Ignore", "Ignore"]);
+    wait_for("podfit's denial", || refuses(cluster).then_some(()));
+}
+
+/// Of `/mutate` and `/validate`.
+fn set_failure_policies(cluster: &Cluster, policies: [&str; 2]) {
+    let webhooks = [("mutating", "mutate.podfit.dev"), ("validating", "validate.podfit.dev")];
+    for ((kind, name), policy) in webhooks.into_iter().zip(policies) {
+        let patch = json!({"webhooks": [{"name": name, "failurePolicy": policy}]});
+        cluster.patch(&format!("{CONFIGURATIONS}/{kind}webhookconfigurations/podfit"), &patch).object();
     }
-    configurations
 }
 
-fn apply(cluster: &Cluster, configuration: &Value) {
-    let resource = format!("{}s", configuration["kind"].as_str().unwrap().to_lowercase());
-    cluster.apply(&format!("/apis/admissionregistration.k8s.io/v1/{resource}"), configuration).object();
+/// With a token such as the kubelet would give the Pod.
+fn kubeconfig(plane: &ControlPlane) -> String {
+    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+    let answer =
+        plane.cluster.create(&format!("{}/podfit/token", path("serviceaccounts", NAMESPACE)), &request).object();
+    plane::kubeconfig(&plane.folder().join("ca.crt"), &plane.server, text(&answer["status"]["token"]), NAMESPACE)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
 }
 
 /// Whether a Pod that must be refused is refused: the API server learns of its webhooks a while after they were written.
-fn answers(cluster: &Cluster) -> bool {
-    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "probe-"},
-        "spec": {"containers": [{"name": "app", "image": "app"}]}});
-    let pods = format!("{}?dryRun=All", crate::cluster::path("pods", "default"));
-    cluster.create(&pods, &pod).message().contains("validate.podfit.dev")
+pub fn refuses(cluster: &Cluster) -> bool {
+    create_nothing(cluster).message().contains("\"validate.podfit.dev\" denied the request")
+}
+
+/// A bad Pod, by a dry run.
+fn create_nothing(cluster: &Cluster) -> Answer {
+    cluster.create(&format!("{}?dryRun=All", path("pods", "default")), &pod("nothing", bad_container()))
 }

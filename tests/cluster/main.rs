@@ -4,15 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod cases;
+#[allow(dead_code)] // the binaries beside this one use the rest
 mod cluster;
 mod egress;
 mod installation;
 mod latency;
 mod later_webhook;
+#[allow(dead_code)]
 mod load;
 mod plane;
 mod pods;
 mod process;
+#[allow(dead_code)]
 mod programs;
 mod suite;
 

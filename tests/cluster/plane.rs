@@ -24,6 +24,7 @@ const START: Duration = Duration::from_secs(180);
 
 pub struct ControlPlane {
     pub cluster: Cluster,
+    pub server: String,
     /// Where the API server looks for whatever is behind a Service.
     pub egress_socket: PathBuf,
     // From the last started to the first, and the folder after those who write to it.
@@ -52,7 +53,7 @@ impl ControlPlane {
         processes.insert(0, manager);
         // It serves on no port: the first account that it makes is its sign of life.
         wait_for(&mut processes, || cluster.has_default_account("default"));
-        Self { cluster, egress_socket, processes, folder }
+        Self { cluster, server, egress_socket, processes, folder }
     }
 
     pub fn folder(&self) -> &Path {

@@ -2,8 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::suite::{Namespace, Suite};
-
 /// Limits and a fixed tag: nothing to deny.
 pub fn good_container() -> Value {
     json!({"name": "app", "image": "example.com/app:1", "resources": {"limits": {"cpu": "2", "memory": "256Mi"}}})
@@ -35,14 +33,6 @@ pub fn with(mut object: Value, changes: &Value) -> Value {
     object
 }
 
-/// What podfit changed in a Pod that was created, against the Pod that the API server makes without podfit. All else is as it
-/// was: fields that podfit does not know, and the order of what the user wrote.
-pub fn injected(suite: &Suite, namespace: &Namespace<'_>, pod: &Value) -> Value {
-    let unfitted = suite.cluster.create("/api/v1/namespaces/kube-public/pods?dryRun=All", pod).object();
-    let fitted = suite.cluster.create(&namespace.path("pods"), pod).object();
-    difference(&unfitted, &fitted)
-}
-
 /// Of spec and annotations: each place that differs with what it is now.
 pub fn difference(old: &Value, new: &Value) -> Value {
     let part = |pod: &Value| json!({"spec": pod["spec"], "annotations": annotations(pod)});
@@ -71,8 +61,29 @@ fn differ(at: &str, old: &Value, new: &Value, found: &mut serde_json::Map<String
     }
 }
 
+/// The environment of a container in short: `NAME=value`, `NAME<-field`, `NAME<-resource/divisor`.
+pub fn environment(container: &Value) -> Vec<String> {
+    let variables = container["env"].as_array().map(Vec::as_slice).unwrap_or_default();
+    variables.iter().map(|variable| format!("{}{}", text(&variable["name"]), source(variable))).collect()
+}
+
+fn source(variable: &Value) -> String {
+    match &variable["valueFrom"] {
+        Value::Null => format!("={}", text(&variable["value"])),
+        from if from["fieldRef"].is_object() => format!("<-{}", text(&from["fieldRef"]["fieldPath"])),
+        from if from["resourceFieldRef"].is_object() => {
+            format!("<-{}/{}", text(&from["resourceFieldRef"]["resource"]), text(&from["resourceFieldRef"]["divisor"]))
+        }
+        from => format!("<-{from}"),
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
 /// Our record is JSON in a string: here as JSON.
-fn annotations(pod: &Value) -> Value {
+pub fn annotations(pod: &Value) -> Value {
     let mut annotations = pod["metadata"]["annotations"].clone();
     if let Some(Value::String(text)) = annotations.get_mut("podfit.dev/injected").map(Value::take) {
         annotations["podfit.dev/injected"] = serde_json::from_str(&text).unwrap();

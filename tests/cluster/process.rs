@@ -59,8 +59,8 @@ impl Process {
 
     pub fn tail(&self) -> String {
         let log = self.log();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
+        let lines: Vec<String> = log.lines().map(|line| line.chars().take(300).collect()).collect();
+        lines[lines.len().saturating_sub(10)..].join("\n")
     }
 }
 

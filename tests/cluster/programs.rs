@@ -11,6 +11,7 @@ pub struct Programs {
     pub apiserver: PathBuf,
     pub controller_manager: PathBuf,
     pub kubectl: PathBuf,
+    pub helm: PathBuf,
 }
 
 impl Programs {
@@ -32,6 +33,7 @@ impl Programs {
             apiserver: find("kube-apiserver"),
             controller_manager: find("kube-controller-manager"),
             kubectl: find("kubectl"),
+            helm: find("helm"),
         })
     }
 }

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{Case, Needs, case};
+use super::{Case, Needs, case, workloads::PLAIN};
 use crate::{
     later_webhook::LaterWebhook,
-    pods::{difference, good_container, pod, with},
+    pods::{annotations, environment, good_container, pod, with},
     suite::Suite,
 };
 
@@ -23,7 +23,9 @@ fn sidecar(suite: &Suite) {
         if is_there { json!([]) } else { json!([{"op": "add", "path": "/spec/containers/-", "value": proxy}]) }
     });
     let created = suite.cluster.create(&namespace.path("pods"), &pod("web", good_container())).object();
-    println!("{:#}", created["spec"]["containers"]);
+    let [app, proxy] = [0, 1].map(|index| environment(&created["spec"]["containers"][index]));
+    assert_eq!(app, PLAIN);
+    assert_eq!(proxy, [PLAIN[0], PLAIN[1], "GOMAXPROCS=2", "GOMEMLIMIT=60397977"]);
 }
 
 fn limits(suite: &Suite) {
@@ -37,8 +39,15 @@ fn limits(suite: &Suite) {
             json!([{"op": "replace", "path": path, "value": wanted}])
         }
     });
-    let small = with(good_container(), &json!({"resources": {"limits": {"cpu": "500m"}}}));
-    let unfitted = json!({"spec": {}});
-    let created = suite.cluster.create(&namespace.path("pods"), &pod("web", small)).object();
-    println!("{:#}", difference(&unfitted, &created));
+    let limits = json!({"resources": {"limits": {"cpu": "500m", "memory": "128Mi"}}});
+    let sent = pod("web", with(good_container(), &limits));
+    let created = suite.cluster.create(&namespace.path("pods"), &sent).object();
+    let container = &created["spec"]["containers"][0];
+    assert_eq!(container["resources"]["limits"], json!({"cpu": "4", "memory": "1Gi"}));
+    assert_eq!(environment(container), [PLAIN[0], PLAIN[1], "GOMAXPROCS<-limits.cpu/1", "GOMEMLIMIT=966367641"]);
+    let recorded = &annotations(&created)["podfit.dev/injected"]["app"];
+    assert_eq!(
+        (&recorded["GOMAXPROCS"]["source"], &recorded["GOMEMLIMIT"]["source"]),
+        (&json!("limits.cpu=4"), &json!("limits.memory=1Gi"))
+    );
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Case, Needs, case};
+use super::{Case, Needs, case, denials::DENIAL};
 use crate::{
     cluster::Call,
     pods::{bad_container, pod, with},
@@ -35,5 +35,5 @@ fn mirror(suite: &Suite) {
     assert_eq!(shown.warnings, [""; 0]);
     assert_eq!(shown.object()["spec"]["containers"][0]["env"], Value::Null);
     let claimed = create(&mirror("claimed"), None);
-    println!("{} {}", claimed.code, claimed.message());
+    assert_eq!((claimed.code, claimed.message()), (403, DENIAL));
 }

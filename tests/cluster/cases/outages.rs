@@ -1,16 +1,16 @@
 //! podfit under load while its replicas come and go, both webhooks at `failurePolicy: Fail`; and what happens when it is gone.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::{Case, Needs, case};
 use crate::{
-    cluster::wait_for,
-    installation::{Installation, Replica},
+    cluster::{Cluster, path, wait_for, wait_within},
+    installation::{NAMESPACE, Replica, fail_closed, fail_open},
     load::{Load, Tally},
     pods::{bad_container, good_container, pod},
-    suite::{Local, Namespace, Suite},
+    suite::{Local, Suite},
 };
 
 pub const CASES: &[Case] = &[
@@ -28,14 +28,18 @@ const EVENTS: &[Event] = &[
     Event { name: "nothing", happen: |_, _| 0 },
     Event { name: "rolling restart", happen: rolling_restart },
     Event { name: "kill -9 of one", happen: kill_one },
+    Event { name: "leaf rotation", happen: |scene, replicas| rotate(scene, replicas, "leaf") },
+    Event { name: "CA rotation", happen: |scene, replicas| rotate(scene, replicas, "ca") },
 ];
 
+/// A new CA is trusted for a minute before it signs.
+const ROTATION: Duration = Duration::from_secs(180);
 /// Creations before and after each event.
 const BEFORE: usize = 400;
 const AFTER: usize = 2000;
 
 struct Scene<'a> {
-    suite: &'a Suite,
+    cluster: &'a Cluster,
     local: &'a Local,
     load: Load,
 }
@@ -50,41 +54,17 @@ fn gone(suite: &Suite) {
         (answer.code == 201).then_some(answer)
     });
     assert_eq!(open.object()["spec"]["containers"][0]["env"], Value::Null);
-    fail_closed(suite, &namespace);
+    fail_closed(&suite.cluster);
     local.installation.route_home();
-    fail_open(suite, &namespace);
-}
-
-/// `/validate` first, since the API server asks `/mutate` first: each is seen to refuse.
-fn fail_closed(suite: &Suite, namespace: &Namespace<'_>) {
-    for (policies, webhook) in [(["Ignore", "Fail"], "validate.podfit.dev"), (["Fail", "Fail"], "mutate.podfit.dev")] {
-        suite.local().installation.set_failure_policies(&suite.cluster, policies);
-        wait_for("a refusal for want of podfit", || {
-            let answer = suite
-                .cluster
-                .create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("closed", good_container()));
-            let is_refused =
-                answer.code == 500 && answer.message().contains(&format!("failed calling webhook \"{webhook}\""));
-            is_refused.then_some(())
-        });
-    }
-}
-
-fn fail_open(suite: &Suite, namespace: &Namespace<'_>) {
-    suite.local().installation.set_failure_policies(&suite.cluster, ["Ignore", "Ignore"]);
-    wait_for("podfit's denial", || {
-        let answer =
-            suite.cluster.create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("open", bad_container()));
-        (answer.code == 403).then_some(())
-    });
+    fail_open(&suite.cluster);
 }
 
 fn events(suite: &Suite) {
     let (namespace, local) = (suite.namespace("outages"), suite.local());
     local.installation.route_to(&[]);
-    fail_closed(suite, &namespace);
-    let mut replicas: Vec<Replica> = ["load-1", "load-2"].map(|name| replica(suite, local, name)).into();
-    route_to(&local.installation, &replicas);
+    fail_closed(&suite.cluster);
+    let mut replicas: Vec<Replica> = ["load-1", "load-2"].map(|name| local.installation.replica(name)).into();
+    local.installation.route_to(&replicas);
     let mut plain = pod("", good_container());
     plain["metadata"] = json!({"generateName": "load-"});
     wait_for("the replicas", || {
@@ -96,7 +76,11 @@ fn events(suite: &Suite) {
     let mut spoiled = Vec::new();
     for event in EVENTS {
         let start = Instant::now();
-        let scene = Scene { suite, local, load: Load::start(&suite.cluster, &namespace.path("pods"), &plain) };
+        let scene = Scene {
+            cluster: &suite.cluster,
+            local,
+            load: Load::start(&suite.cluster, &namespace.path("pods"), &plain),
+        };
         scene.load.wait(BEFORE);
         let may_fail = (event.happen)(&scene, &mut replicas);
         scene.load.wait(AFTER);
@@ -107,28 +91,20 @@ fn events(suite: &Suite) {
         }
     }
     local.installation.route_home();
-    fail_open(suite, &namespace);
+    fail_open(&suite.cluster);
     assert!(spoiled.is_empty(), "{}", spoiled.join("\n"));
-}
-
-fn replica(suite: &Suite, local: &Local, name: &str) -> Replica {
-    local.installation.replica(name, suite.cluster.runtime())
-}
-
-fn route_to(installation: &Installation, replicas: &[Replica]) {
-    installation.route_to(&replicas.iter().collect::<Vec<_>>());
 }
 
 /// As a Deployment does it with `maxSurge: 1`: the new one is ready before the old one is told to end.
 fn rolling_restart(scene: &Scene<'_>, replicas: &mut Vec<Replica>) -> usize {
     for number in 0..replicas.len() {
-        replicas.push(replica(scene.suite, scene.local, &format!("load-new-{number}")));
-        route_to(&scene.local.installation, replicas);
+        replicas.push(scene.local.installation.replica(&format!("load-new-{number}")));
+        scene.local.installation.route_to(replicas);
         let mut old = replicas.remove(0);
         old.process.terminate();
         let code = wait_for("the end of a replica", || old.process.exit_code());
         assert_eq!(code, 0, "{}", old.process.tail());
-        route_to(&scene.local.installation, replicas);
+        scene.local.installation.route_to(replicas);
     }
     0
 }
@@ -138,7 +114,22 @@ fn kill_one(scene: &Scene<'_>, replicas: &mut Vec<Replica>) -> usize {
     let mut killed = replicas.remove(0);
     let held = scene.local.installation.egress.connections(killed.backend);
     killed.process.kill();
-    replicas.push(replica(scene.suite, scene.local, "load-again"));
-    route_to(&scene.local.installation, replicas);
+    replicas.push(scene.local.installation.replica("load-again"));
+    scene.local.installation.route_to(replicas);
     held
+}
+
+/// As a person asks for it; over when every replica shows another certificate.
+fn rotate(scene: &Scene<'_>, replicas: &[Replica], what: &str) -> usize {
+    let shown = || -> Vec<String> {
+        let of = |replica: &Replica| replica.metric("podfit_certificate_not_after_seconds", scene.cluster.runtime());
+        replicas.iter().map(of).collect()
+    };
+    let before = shown();
+    let annotation = json!({"metadata": {"annotations": {"podfit.dev/rotate": what}}});
+    scene.cluster.patch(&format!("{}/podfit-certificates", path("secrets", NAMESPACE)), &annotation).object();
+    wait_within(ROTATION, "another certificate of each replica", || {
+        shown().iter().zip(&before).all(|(now, before)| now != before).then_some(())
+    });
+    0
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Case, Needs, case};
+use super::{Case, Needs, case, workloads::PLAIN};
 use crate::{
-    cluster::{Call, wait_for},
-    pods::{bad_container, good_container, pod, with, workload},
+    cluster::wait_for,
+    pods::{bad_container, environment, good_container, pod, with, workload},
     suite::{Namespace, Suite},
 };
 
@@ -13,18 +13,25 @@ pub const CASES: &[Case] = &[
     case("an_old_bad_pod_is_never_blocked", Needs::Any, old_pod),
     case("an_update_to_latest_is_denied", Needs::Any, to_latest),
     case("an_old_bad_replica_set_scales", Needs::Any, replica_set),
-    case("an_old_bad_deployment_rolls_and_scales", Needs::Any, deployment),
+    case("an_old_bad_deployment_scales_and_rolls", Needs::Any, deployment),
     case("debug_containers_need_no_limits_but_a_tag", Needs::Any, debug),
     case("a_resize_to_zero_is_denied_and_a_stale_value_told", Needs::Any, resize),
-    case("a_pod_may_be_applied_again", Needs::Any, apply),
+    case("what_was_injected_survives_the_next_apply", Needs::Any, apply),
 ];
 
-/// As podfit would find it on its first day: the label exempts it, and is gone when this returns.
+/// As podfit would find it on its first day: a label exempts it, and is gone when this returns.
 fn old(suite: &Suite, namespace: &Namespace<'_>, resource: &str, object: Value) -> String {
-    let labels = json!({"metadata": {"labels": {"before": "podfit"}}});
-    let created = suite.cluster.create(&namespace.path(resource), &with(object, &labels)).object();
+    let labelled = |value: Value| {
+        let labels = json!({"labels": {"before": value}});
+        if resource == "pods" {
+            json!({"metadata": labels})
+        } else {
+            json!({"spec": {"template": {"metadata": labels}}})
+        }
+    };
+    let created = suite.cluster.create(&namespace.path(resource), &with(object, &labelled(json!("podfit")))).object();
     let path = format!("{}/{}", namespace.path(resource), created["metadata"]["name"].as_str().unwrap());
-    suite.cluster.patch(&path, &json!({"metadata": {"labels": {"before": null}}})).object();
+    suite.cluster.patch(&path, &labelled(Value::Null)).object();
     path
 }
 
@@ -44,7 +51,9 @@ fn old_pod(suite: &Suite) {
     suite.cluster.patch(&format!("{path}/status"), &status).object();
     let deleting = suite.cluster.delete(&path).object();
     assert!(deleting["metadata"]["deletionTimestamp"].is_string());
-    suite.cluster.patch(&path, &json!({"metadata": {"$patch": "merge", "finalizers": null}})).object();
+    let release =
+        ["-n", &namespace.name, "patch", "pod", "web", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#];
+    assert_eq!(suite.cluster.kubectl(&release, "").error, "");
     wait_for("the end of the Pod", || (suite.cluster.get(&path).code == 404).then_some(()));
 }
 
@@ -55,7 +64,11 @@ fn to_latest(suite: &Suite) {
         suite.cluster.kubectl(&["-n", &namespace.name, "set", "image", "pod/web", &format!("app={image}")], "")
     };
     assert_eq!(set("example.com/app:2").error, "");
-    println!("{:?}", set("example.com/app:latest"));
+    let refused = "error: failed to patch image update to pod template: admission webhook \"validate.podfit.dev\" denied the \
+        request: container \"app\" uses the image \"example.com/app:latest\", whose tag \"latest\" is not fixed; write a fixed tag \
+        or a digest [rule image-tag, policy default]\n";
+    let printed = set("example.com/app:latest");
+    assert_eq!((printed.code, printed.error.as_str()), (1, refused));
 }
 
 fn replica_set(suite: &Suite) {
@@ -73,7 +86,7 @@ fn scale_and_annotate(suite: &Suite, path: &str) {
     suite.cluster.replace(&format!("{path}/scale"), &with(scale, &json!({"spec": {"replicas": 1}}))).object();
 }
 
-/// The controller that scales the old ReplicaSet is asked for leave as anyone: a refusal would freeze the rollout.
+/// Its controller scales and annotates the ReplicaSets of before, bad as they are: a refusal would freeze the rollout.
 fn deployment(suite: &Suite) {
     let namespace = suite.namespace("strict");
     let path = old(suite, &namespace, "deployments", workload("Deployment", "web", bad_container()));
@@ -81,16 +94,19 @@ fn deployment(suite: &Suite) {
     let better = json!({"spec": {"template": {"spec": {"containers": [good_container()]}}}});
     let answer = suite.cluster.patch(&path, &better);
     assert_eq!((answer.code, answer.warnings), (200, vec![]));
-    wait_for("the new ReplicaSet beside the old one", || {
+    wait_for("the ReplicaSet of the last revision beside the old ones", || {
         let sets = suite.cluster.get(&namespace.path("replicasets")).object();
-        let revisions =
-            sets["items"].as_array().unwrap().iter().map(|set| {
-                set["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str().map(str::to_owned)
-            });
-        let mut revisions: Vec<_> = revisions.collect();
+        let mut revisions: Vec<(String, u64)> = sets["items"].as_array().unwrap().iter().map(revision).collect();
         revisions.sort();
-        (revisions == [Some("1".to_owned()), Some("2".to_owned())]).then_some(())
+        let last = revisions.pop()?;
+        let images = revisions.iter().all(|(_, replicas)| *replicas <= 1);
+        (last == ("3".to_owned(), 1) && revisions.len() == 2 && images).then_some(())
     });
+}
+
+fn revision(set: &Value) -> (String, u64) {
+    let number = &set["metadata"]["annotations"]["deployment.kubernetes.io/revision"];
+    (number.as_str().unwrap_or_default().to_owned(), set["spec"]["replicas"].as_u64().unwrap())
 }
 
 fn debug(suite: &Suite) {
@@ -99,45 +115,57 @@ fn debug(suite: &Suite) {
     let debug = |image: &str| {
         let image = format!("--image={image}");
         let arguments = ["-n", &namespace.name, "debug", "web", &image, "--container=look", "--", "true"];
-        suite.cluster.kubectl(&arguments, "")
+        suite.cluster.kubectl(&arguments, "").error
     };
-    println!("{:?}", debug("busybox"));
-    println!("{:?}", debug("busybox:1.36"));
+    let refused = "Error from server (Forbidden): admission webhook \"validate.podfit.dev\" denied the request: ephemeral \
+        container \"look\" uses the image \"busybox\", which has no tag, so \"latest\" is implied; write a fixed tag or a digest \
+        [rule image-tag, policy default]\n";
+    assert_eq!(debug("busybox"), refused);
+    assert_eq!(debug("busybox:1.36"), "");
     let containers = suite.cluster.get(&path).object()["spec"]["ephemeralContainers"].clone();
-    assert_eq!(containers.as_array().unwrap().len(), 1, "{containers:#}");
+    let images: Vec<&Value> = containers.as_array().unwrap().iter().map(|container| &container["image"]).collect();
+    assert_eq!(images, ["busybox:1.36"]);
 }
 
 fn resize(suite: &Suite) {
     let namespace = suite.namespace("updates");
     let requests = json!({"resources": {"requests": {"cpu": "100m", "memory": "64Mi"}}});
     suite.cluster.create(&namespace.path("pods"), &pod("web", with(good_container(), &requests))).object();
-    let path = format!("{}/web", namespace.path("pods"));
+    let path = format!("{}/web/resize", namespace.path("pods"));
     let resize = |resources: Value| {
         let patch = json!({"spec": {"containers": [{"name": "app", "resources": resources}]}});
-        suite.cluster.patch(&format!("{path}/resize"), &patch)
+        suite.cluster.patch(&path, &patch)
     };
-    println!("{:?}", resize(json!({"limits": {"cpu": "4"}})).warnings);
-    println!("{:?}", resize(json!({"limits": {"memory": "512Mi"}})).warnings);
+    let cpu = resize(json!({"limits": {"cpu": "4"}}));
+    assert_eq!(cpu.warnings, ["container \"app\": GOMAXPROCS stale until a restart (resizePolicy RestartContainer)"]);
+    let memory = resize(json!({"limits": {"memory": "512Mi"}}));
+    assert_eq!(memory.warnings, ["container \"app\": GOMEMLIMIT stale for the Pod's life (recreate it)"]);
     let zero = resize(json!({"limits": {"cpu": "0"}, "requests": {"cpu": "0"}}));
-    println!("{} {}", zero.code, zero.message());
-    let plain = suite
-        .cluster
-        .patch(&path, &json!({"spec": {"containers": [{"name": "app", "resources": {"limits": {"cpu": "3"}}}]}}));
-    println!("{} {}", plain.code, plain.message());
+    let refused = "admission webhook \"validate.podfit.dev\" denied the request: container \"app\" has the CPU limit 0, which \
+        means no limit; write an amount such as 500m [rule resource-limits, policy default]";
+    assert_eq!((zero.code, zero.message()), (403, refused));
+    assert_eq!(memory.object()["spec"]["containers"][0]["resources"]["limits"], json!({"cpu": "4", "memory": "512Mi"}));
 }
 
-/// What podfit injected belongs to nobody who applies, so that nobody removes it.
 fn apply(suite: &Suite) {
     let namespace = suite.namespace("updates");
-    let manifest = pod("web", good_container()).to_string();
-    for arguments in [&["apply", "--server-side"][..], &["apply", "--server-side"]] {
-        let arguments = [arguments, &["-n", &namespace.name, "-f", "-"]].concat();
-        println!("{:?}", suite.cluster.kubectl(&arguments, &manifest));
+    for (name, how) in [("web", &["--server-side"][..]), ("plain", &[])] {
+        let first = apply_as(suite, &namespace, name, how, good_container());
+        let again = apply_as(suite, &namespace, name, how, good_container());
+        let changed =
+            apply_as(suite, &namespace, name, how, with(good_container(), &json!({"image": "example.com/app:2"})));
+        assert_eq!([first, again, changed], [""; 3]);
+        let pod = suite.cluster.get(&format!("{}/{name}", namespace.path("pods"))).object();
+        let container = &pod["spec"]["containers"][0];
+        assert_eq!(
+            (container["image"].as_str(), environment(container)),
+            (Some("example.com/app:2"), PLAIN.map(Into::into).into())
+        );
     }
-    let other = pod("plain", good_container()).to_string();
-    for _ in 0..2 {
-        println!("{:?}", suite.cluster.kubectl(&["apply", "-n", &namespace.name, "-f", "-"], &other));
-    }
-    let call = Call { path: format!("{}/web", namespace.path("pods")), ..Call::default() };
-    println!("{:#}", suite.cluster.call(call).object());
+}
+
+/// What kubectl complains of.
+fn apply_as(suite: &Suite, namespace: &Namespace<'_>, name: &str, how: &[&str], container: Value) -> String {
+    let arguments = [&["apply", "-n", &namespace.name, "-f", "-"], how].concat();
+    suite.cluster.kubectl(&arguments, &pod(name, container).to_string()).error
 }
