@@ -138,12 +138,12 @@ fn monitoring(bench: &Bench) {
     bench.kubectl(&["apply", "--server-side", "-f", crds]);
     bench.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]);
     bench.kubectl(&["label", "namespace", NAMESPACE, "pod-security.kubernetes.io/warn=restricted"]);
-    let values = ["serviceMonitor", "prometheusRule", "dashboard"].map(|part| format!("--set=monitoring.{part}.enabled=true"));
+    let values =
+        ["serviceMonitor", "prometheusRule", "dashboard"].map(|part| format!("--set=monitoring.{part}.enabled=true"));
     let mut helm = Command::new(&bench.programs.helm);
     helm.args(["template", "podfit", &format!("{DEPLOY}/chart"), "--namespace", NAMESPACE]).args(values);
     let rendered = String::from_utf8(helm.output().unwrap().stdout).unwrap();
-    let dry_run = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-"];
-    let taken = bench.cluster().kubectl(&dry_run, &rendered);
+    let taken = bench.cluster().kubectl(&["apply", "--dry-run=server", "-f", "-"], &rendered);
     assert_eq!((taken.code, taken.error.as_str()), (0, ""));
     for kind in ["servicemonitor.monitoring.coreos.com/podfit", "prometheusrule.monitoring.coreos.com/podfit"] {
         assert!(taken.output.contains(kind), "{}", taken.output);
@@ -174,7 +174,8 @@ fn written_by_podfit(bench: &Bench) -> [(Value, Value); 2] {
 fn break_glass(bench: &Bench) {
     let page = fs::read_to_string(format!("{DEPLOY}/README.md")).unwrap();
     let (_, after) = page.split_once("**Break-glass.**").expect("the page tells of it");
-    let command = after.lines().find_map(|line| line.strip_prefix("kubectl ")).expect("its command has a line of its own");
+    let command =
+        after.lines().find_map(|line| line.strip_prefix("kubectl ")).expect("its command has a line of its own");
     wait_for("a closed webhook", || (bench.create_pod() == 500).then_some(()));
     bench.kubectl(&command.split(' ').collect::<Vec<_>>());
     let start = Instant::now();
