@@ -1,7 +1,6 @@
 //! The AdmissionReview envelope (admission.k8s.io/v1) and the straight line of one review: `answer` takes body bytes and
 //! gives body bytes. The server calls it; it reads nothing but its arguments and never waits.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::civil::Date;
 use serde_json::value::RawValue;
 
@@ -19,7 +18,7 @@ use crate::{
 mod head;
 mod response;
 
-use head::Head;
+use head::{Head, Reading};
 use response::Response;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -136,34 +135,35 @@ pub struct Settings<'s> {
 
 /// Answers one review.
 pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
-    let mut head = match std::str::from_utf8(body).map_err(|error| error.to_string()).and_then(Head::read) {
-        Ok(head) => head,
+    let labels = |namespace: &str| settings.namespaces.and_then(|namespaces| namespaces.labels(namespace));
+    let choose = |head: &Head<'_>| {
+        let scope = Scope::of(phase, head).ok_or(Decision::Ignored)?;
+        let is_open = head.namespace.is_empty()
+            || settings.policies.may_match_namespace(&head.namespace, labels(&head.namespace).as_ref());
+        if is_open { Ok(scope) } else { Err(Decision::Unmatched) }
+    };
+    let (head, reading) = match read(body, &choose) {
+        Ok(read) => read,
         Err(why) => return invalid(phase, &why),
     };
-    let Some(scope) = Scope::of(phase, &head) else { return Response::allowed(phase, &head, Decision::Ignored) };
-    let labels = settings.namespaces.and_then(|namespaces| namespaces.labels(&head.namespace));
-    if !head.namespace.is_empty() && !settings.policies.may_match_namespace(&head.namespace, labels.as_ref()) {
-        return Response::allowed(phase, &head, Decision::Unmatched);
-    }
-    let objects = match head.objects(scope.kind) {
-        Ok(objects) => objects,
-        Err(error) => {
+    let (scope, object, old_object) = match reading {
+        Reading::Settled(decision) => return Response::allowed(phase, &head, decision),
+        Reading::Whole { object: None, .. } => return Response::allowed(phase, &head, Decision::Ignored),
+        Reading::Whole { scope, object: Some(object), old_object } => (scope, object, old_object),
+        Reading::Broken { scope, error } => {
             let why = format!("the {} does not decode: {}", scope.kind.as_str(), head::without_value(&error));
             return failure(phase, &head, &why);
         }
     };
-    // Once more, since a subResource may stand behind the object.
-    let (Some(scope), Some(object)) = (Scope::of(phase, &head), &objects.object) else {
-        return Response::allowed(phase, &head, Decision::Ignored);
-    };
-    if let Some(decision) = spared(&head, object) {
+    if let Some(decision) = spared(&head, &object) {
         return Response::allowed(phase, &head, decision);
     }
     // API servers before 1.24 leave it to the object.
     let of_object = object.metadata.namespace.as_ref().map_or("", |namespace| namespace.as_str());
     let namespace = if head.namespace.is_empty() { of_object } else { &head.namespace };
+    let labels = labels(&head.namespace);
     let context = Context { namespace, labels: labels.as_ref(), today: settings.today };
-    let pod = Pod::read(object);
+    let pod = Pod::read(&object);
     let mut verdict = review(settings.policies, &pod, &context);
     match phase {
         Phase::Mutate => mutation(&head, &verdict, &pod),
@@ -171,30 +171,34 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
             scope.narrow(&mut verdict);
             if head.operation == Operation::Update
                 && !verdict.findings.is_empty()
-                && let Err(why) = ratchet(&mut verdict, objects.old_object, object, settings.policies, &context)
+                && let Err(why) = ratchet(&mut verdict, old_object, &object, settings.policies, &context)
             {
                 return Response::allowed(phase, &head, Decision::Failed).saying(why);
             }
             let mut warnings = if scope.only.is_none() { warnings_of_wishes(&verdict) } else { Vec::new() };
             if head.sub_resource == "resize" {
-                warnings.extend(warnings_of_resize(objects.old_object, &pod));
+                warnings.extend(warnings_of_resize(old_object, &pod));
             }
-            validation(&head, object, &verdict, warnings)
+            validation(&head, &object, &verdict, warnings)
         }
     }
 }
 
 /// The answer to a panic while judging: the uid is read again, since nothing of the first try is left.
 pub fn fault(phase: Phase, body: &[u8]) -> Answer {
-    match std::str::from_utf8(body).map_err(|error| error.to_string()).and_then(Head::read) {
-        Ok(head) => failure(phase, &head, "podfit failed while judging; this is a bug"),
+    match read(body, &|_| Err(Decision::Failed)) {
+        Ok((head, _)) => failure(phase, &head, "podfit failed while judging; this is a bug"),
         Err(why) => invalid(phase, &why),
     }
 }
 
+fn read<'a>(body: &'a [u8], choose: &dyn Fn(&Head<'a>) -> head::Choice) -> Result<(Head<'a>, Reading<'a>), String> {
+    head::read(std::str::from_utf8(body).map_err(|error| error.to_string())?, choose)
+}
+
 /// What of a request is judged.
 #[derive(Clone, Copy)]
-struct Scope {
+pub struct Scope {
     kind: Kind,
     /// None: all.
     only: Option<&'static [Rule]>,
@@ -270,12 +274,10 @@ fn ratchet<'a>(
 }
 
 fn mutation(head: &Head<'_>, verdict: &Verdict<'_>, pod: &Pod<'_>) -> Answer {
-    let operations = patch::operations(verdict, pod);
-    let decision = if operations.is_empty() { undisturbed(verdict) } else { Decision::Patched };
+    let patch = patch::to_json(verdict, pod);
+    let decision = if patch.is_none() { undisturbed(verdict) } else { Decision::Patched };
     let mut response = Response::new(Phase::Mutate, head, decision);
-    if !operations.is_empty() {
-        response.patch = Some(STANDARD.encode(patch::to_json(&operations)));
-    }
+    response.patch = patch;
     response.warnings = warnings_of_wishes(verdict);
     let mut answer = response.write();
     answer.record.injections = verdict.findings.iter().filter(|f| f.mode == Mode::Inject).map(|f| f.rule).collect();

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, cell::OnceCell, collections::BTreeMap};
 
 use crate::{
-    image::Image,
+    image::{Image, ImageError},
     injected::Injected,
     object::{Amounts, Env, EnvSource, Given},
     policy::{Basis, DefaultLimit, Mode, Policy},
@@ -28,6 +28,7 @@ pub struct Pod<'a> {
     /// Regular containers and sidecars: with exactly one, a limit of the Pod is that container's own.
     long_running: usize,
     pub regular: usize,
+    pub is_windows: bool,
     /// The sizes of memory-backed emptyDirs in bytes, by name; 0 where none is given. Looked up once per mount, since an
     /// object may have many of both.
     pub memory_volumes: BTreeMap<&'a str, u64>,
@@ -44,6 +45,7 @@ impl<'a> Pod<'a> {
             instrumentation: Instrumentation::read(workload.pod_metadata()),
             long_running: count(ContainerKind::is_long_running),
             regular: count(|kind| kind == ContainerKind::Regular),
+            is_windows: workload.spec.is_windows(),
             memory_volumes: memory_volumes(workload),
             containers: workload.container_count(),
         }
@@ -79,9 +81,9 @@ pub struct Fitting<'a> {
     memory_default: Option<&'a DefaultLimit>,
     /// Variables that are being injected.
     added: Vec<Cow<'a, str>>,
-    /// Command and args word by word, and the components of the image's name: many variables ask.
+    /// Command and args word by word, and the image: many variables ask.
     words: OnceCell<Vec<&'a str>>,
-    components: OnceCell<Vec<&'a str>>,
+    image: OnceCell<Result<Image<'a>, ImageError>>,
 }
 
 /// A limit or request that values are computed from.
@@ -114,7 +116,7 @@ impl<'a> Fitting<'a> {
             memory_default: None,
             added: Vec::new(),
             words: OnceCell::new(),
-            components: OnceCell::new(),
+            image: OnceCell::new(),
         }
     }
 
@@ -177,8 +179,7 @@ impl<'a> Fitting<'a> {
 
     /// Names are compared without case on Windows, as its environment is.
     pub fn standing(&self, name: &str) -> Standing<'a> {
-        let windows = self.pod.workload.spec.is_windows();
-        let same = |other: &str| if windows { other.eq_ignore_ascii_case(name) } else { other == name };
+        let same = |other: &str| if self.pod.is_windows { other.eq_ignore_ascii_case(name) } else { other == name };
         if self.added.iter().any(|added| same(added)) {
             return Standing::Users;
         }
@@ -230,11 +231,11 @@ impl<'a> Fitting<'a> {
         if patterns.is_empty() {
             return None;
         }
-        let mut words = self.words().iter().chain(self.components()).copied();
-        words.find(|word| {
-            let program = word.rsplit('/').next().unwrap_or(word);
-            patterns.iter().any(|pattern| is_like(word, pattern) || is_like(program, pattern))
-        })
+        let is_asked_for = |word: &&str| patterns.iter().any(|pattern| is_like(word, pattern));
+        let is_program = |word: &&str| word.rsplit_once('/').is_some_and(|(_, program)| is_asked_for(&program));
+        let mut words = self.words().iter().copied();
+        let word = words.find(|word| is_asked_for(word) || is_program(word));
+        word.or_else(|| self.image().ok()?.components().find(is_asked_for))
     }
 
     /// Whether a word of command or args holds a text.
@@ -251,11 +252,8 @@ impl<'a> Fitting<'a> {
         })
     }
 
-    fn components(&self) -> &[&'a str] {
-        self.components.get_or_init(|| {
-            let image = Image::parse(self.at.image()).ok();
-            image.iter().flat_map(|image| image.components()).collect()
-        })
+    pub fn image(&self) -> Result<Image<'a>, ImageError> {
+        *self.image.get_or_init(|| Image::parse(self.at.image()))
     }
 
     /// The only entry of a name, if it is a literal that refers to nothing: its index and value.

@@ -85,12 +85,21 @@ impl<'a> Injected<'a> {
         })
     }
 
-    /// The annotation after the edits, with what stands of the earlier record: as the JSON string that a patch holds, since
-    /// escaping a whole record afterwards costs more than writing it.
-    pub fn rewritten<'e>(&'e self, workload: &'e Workload<'_>, edits: impl Iterator<Item = &'e Edit<'e>>) -> String {
+    /// Appends the annotation after the edits, with what stands of the earlier record: as the JSON string that a patch
+    /// holds, since escaping a whole record afterwards costs more than writing it.
+    pub fn push_rewritten<'e>(
+        &'e self,
+        json: &mut String,
+        workload: &'e Workload<'_>,
+        edits: impl Iterator<Item = &'e Edit<'e>>,
+    ) {
         let mut lines = self.standing(workload);
         lines.extend(edits.filter_map(|edit| Line::of(edit, self, workload)));
-        lines.sort_by_key(|line| (line.container, line.subject));
+        // By container first: they come in runs, so that this is one look at each.
+        lines.sort_by_key(|line| line.container);
+        lines
+            .chunk_by_mut(|one, next| one.container == next.container)
+            .for_each(|lines| lines.sort_by_key(|line| line.subject));
         // Of two records of one subject the last is the edit's.
         lines.dedup_by(|next, kept| {
             let is_same = (next.container, next.subject) == (kept.container, kept.subject);
@@ -99,7 +108,8 @@ impl<'a> Injected<'a> {
             }
             is_same
         });
-        let mut json = NestedJson::with_capacity(4 + lines.len() * 112);
+        json.reserve(lines.len() * 112);
+        let mut json = NestedJson::begin(json);
         json.raw("{");
         for (index, lines) in lines.chunk_by(|one, next| one.container == next.container).enumerate() {
             json.raw(if index > 0 { "}," } else { "" });
@@ -111,7 +121,7 @@ impl<'a> Injected<'a> {
             }
         }
         json.raw("}}");
-        json.into_string()
+        json.end();
     }
 
     fn standing<'e>(&'e self, workload: &'e Workload<'_>) -> Vec<Line<'e>> {
@@ -169,7 +179,7 @@ impl<'e> Line<'e> {
         })
     }
 
-    fn push(&self, json: &mut NestedJson) {
+    fn push(&self, json: &mut NestedJson<'_>) {
         json.text(self.subject);
         json.raw(":{");
         if let Some(value) = self.value {
@@ -183,7 +193,7 @@ impl<'e> Line<'e> {
         json.raw(r#"\"source\":"#);
         match &self.source {
             LineSource::Recorded(text) => json.text(text),
-            LineSource::Of(basis) => json.displayed(basis),
+            LineSource::Of(basis) => json.made_text(|text| basis.push(text)),
         }
         json.raw(r#",\"policy\":"#);
         json.text(self.policy);

@@ -1,6 +1,6 @@
 //! JSON text: patches, answers and records are written in it directly, without a tree in between.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 /// Appends a JSON string.
 pub fn push_text(json: &mut String, text: &str) {
@@ -26,6 +26,14 @@ fn push_escaped(json: &mut String, text: &str) {
     json.push_str(rest);
 }
 
+/// Appends a number, as an index or a count.
+pub fn push_number(json: &mut String, number: usize) {
+    if number >= 10 {
+        push_number(json, number / 10);
+    }
+    json.push(char::from(b"0123456789"[number % 10]));
+}
+
 /// Bytes that a JSON string cannot hold as they are: control characters, the quote, the backslash.
 const IS_ESCAPED: [bool; 256] = {
     let mut table = [false; 256];
@@ -39,16 +47,15 @@ const IS_ESCAPED: [bool; 256] = {
     table
 };
 
-/// JSON inside a JSON string: its own quotes are escaped once, what its texts hold twice.
+/// JSON inside a JSON string, appended to other JSON: its own quotes are escaped once, what its texts hold twice.
 #[derive(Debug)]
-pub struct NestedJson {
-    json: String,
+pub struct NestedJson<'j> {
+    json: &'j mut String,
     scratch: String,
 }
 
-impl NestedJson {
-    pub fn with_capacity(bytes: usize) -> Self {
-        let mut json = String::with_capacity(bytes);
+impl<'j> NestedJson<'j> {
+    pub fn begin(json: &'j mut String) -> Self {
         json.push('"');
         Self { json, scratch: String::new() }
     }
@@ -63,26 +70,24 @@ impl NestedJson {
         if text.bytes().any(|byte| IS_ESCAPED[usize::from(byte)]) {
             let mut once = String::with_capacity(text.len() + 8);
             push_escaped(&mut once, text);
-            push_escaped(&mut self.json, &once);
+            push_escaped(self.json, &once);
         } else {
             self.json.push_str(text);
         }
         self.json.push_str("\\\"");
     }
 
-    pub fn displayed(&mut self, displayed: impl fmt::Display) {
+    /// A text that is put together.
+    pub fn made_text(&mut self, push: impl FnOnce(&mut String)) {
         let mut text = std::mem::take(&mut self.scratch);
         text.clear();
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{displayed}");
+        push(&mut text);
         self.text(&text);
         self.scratch = text;
     }
 
-    /// The whole JSON string, with its quotes.
-    pub fn into_string(mut self) -> String {
+    pub fn end(self) {
         self.json.push('"');
-        self.json
     }
 }
 
@@ -96,13 +101,15 @@ mod tests {
             let mut pushed = String::new();
             push_text(&mut pushed, text);
             assert_eq!(serde_json::from_str::<String>(&pushed).expect("JSON"), text);
-            let mut nested = NestedJson::with_capacity(0);
+            let mut json = String::new();
+            let mut nested = NestedJson::begin(&mut json);
             nested.raw("[");
             nested.text(text);
             nested.raw(",");
-            nested.displayed(text);
+            nested.made_text(|made| made.push_str(text));
             nested.raw("]");
-            let inner: String = serde_json::from_str(&nested.into_string()).expect("JSON");
+            nested.end();
+            let inner: String = serde_json::from_str(&json).expect("JSON");
             assert_eq!(serde_json::from_str::<[String; 2]>(&inner).expect("JSON in JSON"), [text, text]);
         }
     }

@@ -2,12 +2,13 @@
 //! `replace` of a literal that is ours: where a patch does not apply, the API server answers 500 to its user whatever the
 //! failurePolicy. `/mutate` writes it as bytes; the command line applies it to a manifest.
 
-use std::fmt::Write as _;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::{
     fitting::Pod,
     injected::INJECTED,
-    json::push_text,
+    json::{push_number, push_text},
     object::{Amounts, Container},
     pointer,
     policy::{Basis, ProbeKind},
@@ -16,6 +17,8 @@ use crate::{
 
 /// All annotations of an object together, by the API's own rule; ours is left out where they would be more.
 const MAX_ANNOTATIONS_BYTES: usize = 256 << 10;
+/// What an operation with its line of the record takes, mostly.
+const OPERATION_BYTES: usize = 256;
 
 /// One operation; `value` is JSON text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +28,8 @@ pub struct Operation {
     pub value: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OperationKind {
     Add,
     Replace,
@@ -40,66 +44,81 @@ impl OperationKind {
     }
 }
 
-/// The operations that make a verdict's edits, in the order in which they apply; none where there is nothing to do.
-pub fn operations(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Vec<Operation> {
+/// A verdict's edits as a JSON Patch document, its operations in the order in which they apply; nothing where there is
+/// nothing to do. Written straight to text: a patch may have hundreds of operations.
+pub fn to_json(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Option<String> {
     let edits: Vec<&Edit<'_>> = verdict.edits().collect();
-    let mut operations = Vec::with_capacity(edits.len() + 1);
+    if edits.is_empty() {
+        return None;
+    }
+    let mut json = String::with_capacity((edits.len() + 1) * OPERATION_BYTES);
+    json.push('[');
     // Edits come container by container: a run of one place is one container's.
     for edits in edits.chunk_by(|one, next| one.place == next.place) {
         let Some(container) = pod.workload.container_at(edits[0].place) else { continue };
         let mut base = String::from(pod.workload.prefix());
         edits[0].place.push(&mut base);
-        let mut writer = Writer { base, container, edits, operations: &mut operations };
+        let mut writer = Writer { json: &mut json, base, container, edits };
         writer.limits();
         writer.variables();
         writer.probes();
         writer.resize_policy();
     }
-    if !operations.is_empty() {
-        operations.extend(annotation(verdict, pod));
+    if json.len() == 1 {
+        return None;
     }
-    operations
-}
-
-/// The operations as a JSON Patch document.
-pub fn to_json(operations: &[Operation]) -> String {
-    let size: usize = operations.iter().map(|operation| operation.pointer.len() + operation.value.len() + 48).sum();
-    let mut json = String::with_capacity(size + 2);
-    json.push('[');
-    for (index, operation) in operations.iter().enumerate() {
-        if index > 0 {
-            json.push(',');
-        }
-        json.push_str(r#"{"op":""#);
-        json.push_str(operation.kind.as_str());
-        json.push_str(r#"","path":"#);
-        push_text(&mut json, &operation.pointer);
-        json.push_str(r#","value":"#);
-        json.push_str(&operation.value);
-        json.push('}');
-    }
+    annotation(&mut json, verdict, pod);
     json.push(']');
-    json
+    Some(json)
 }
 
-/// Writes the operations of one container.
+/// The same operations one by one, for manifests.
+///
+/// # Panics
+/// Where `to_json` has written no JSON: a bug.
+pub fn operations(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Vec<Operation> {
+    #[derive(Deserialize)]
+    struct Written {
+        op: OperationKind,
+        path: String,
+        value: Box<RawValue>,
+    }
+    let written = to_json(verdict, pod).map(|json| serde_json::from_str::<Vec<Written>>(&json));
+    let written = written.transpose().expect("what was just written is JSON").unwrap_or_default();
+    let operation = |Written { op, path, value }| Operation { kind: op, pointer: path, value: value.get().to_owned() };
+    written.into_iter().map(operation).collect()
+}
+
+/// Writes the operations of one container. No pointer of ours has a character that JSON escapes.
 struct Writer<'w, 'a> {
+    json: &'w mut String,
     base: String,
     container: &'w Container<'w>,
     edits: &'w [&'w Edit<'a>],
-    operations: &'w mut Vec<Operation>,
 }
 
 impl Writer<'_, '_> {
-    fn add(&mut self, field: &str, value: String) {
-        self.push(OperationKind::Add, field, value);
+    /// Begins an operation on a field of the container; its value and a `}` are to follow.
+    fn begin(&mut self, kind: OperationKind, field: &str, token: Option<Token>) {
+        begin(self.json, kind);
+        self.json.push_str(&self.base);
+        self.json.push_str(field);
+        match token {
+            Some(Token::Index(index)) => {
+                self.json.push('/');
+                push_number(self.json, index);
+            }
+            Some(Token::Resource(basis)) => {
+                self.json.push('/');
+                self.json.push_str(basis.resource());
+            }
+            None => {}
+        }
+        self.json.push_str(r#"","value":"#);
     }
 
-    fn push(&mut self, kind: OperationKind, field: &str, value: String) {
-        let mut pointer = String::with_capacity(self.base.len() + field.len());
-        pointer.push_str(&self.base);
-        pointer.push_str(field);
-        self.operations.push(Operation { kind, pointer, value });
+    fn add(&mut self, field: &str, token: Option<Token>) {
+        self.begin(OperationKind::Add, field, token);
     }
 
     /// Limits and the requests that go with them, below the nearest parent that exists.
@@ -118,25 +137,33 @@ impl Writer<'_, '_> {
             return;
         }
         let Some(resources) = &self.container.resources else {
-            let mut value = format!(r#"{{"limits":{}"#, amounts(&limits));
+            self.add("/resources", None);
+            self.json.push_str(r#"{"limits":"#);
+            push_amounts(self.json, &limits);
             if !requests.is_empty() {
-                value.push_str(r#","requests":"#);
-                value.push_str(&amounts(&requests));
+                self.json.push_str(r#","requests":"#);
+                push_amounts(self.json, &requests);
             }
-            value.push('}');
-            return self.add("/resources", value);
+            self.json.push_str("}}");
+            return;
         };
-        self.amounts("limits", resources.limits.as_ref(), &limits);
-        self.amounts("requests", resources.requests.as_ref(), &requests);
+        self.amounts("/resources/limits", resources.limits.as_ref(), &limits);
+        self.amounts("/resources/requests", resources.requests.as_ref(), &requests);
     }
 
     fn amounts(&mut self, field: &str, present: Option<&Amounts<'_>>, new: &[(Basis, &str)]) {
         match present {
             _ if new.is_empty() => {}
-            None => self.add(&format!("/resources/{field}"), amounts(new)),
+            None => {
+                self.add(field, None);
+                push_amounts(self.json, new);
+                self.json.push('}');
+            }
             Some(_) => {
                 for (basis, text) in new {
-                    self.add(&format!("/resources/{field}/{}", basis.resource()), json_text(text));
+                    self.add(field, Some(Token::Resource(*basis)));
+                    push_text(self.json, text);
+                    self.json.push('}');
                 }
             }
         }
@@ -144,76 +171,102 @@ impl Writer<'_, '_> {
 
     /// Our own stale literals in place, then the new ones in front, so that the user's `$(POD_NAME)` resolves.
     fn variables(&mut self) {
-        let has_list = self.container.env.is_some();
-        let mut list = String::with_capacity(if has_list { 0 } else { 96 * self.edits.len() });
-        let mut added = 0;
         for edit in self.edits {
             let Change::Variable { name, source, replaces: Some(index) } = &edit.change else { continue };
-            self.push(OperationKind::Replace, &format!("/env/{index}"), variable(name, source));
+            self.begin(OperationKind::Replace, "/env", Some(Token::Index(*index)));
+            push_variable(self.json, name, source);
+            self.json.push('}');
         }
-        for edit in self.edits {
-            let Change::Variable { name, source, replaces: None } = &edit.change else { continue };
-            if has_list {
-                self.add(&format!("/env/{added}"), variable(name, source));
-            } else {
-                list.push(if added > 0 { ',' } else { '[' });
-                push_variable(&mut list, name, source);
+        let new = self.edits.iter().filter_map(|edit| match &edit.change {
+            Change::Variable { name, source, replaces: None } => Some((name.as_ref(), source)),
+            _ => None,
+        });
+        if self.container.env.is_some() {
+            for (index, (name, source)) in new.enumerate() {
+                self.add("/env", Some(Token::Index(index)));
+                push_variable(self.json, name, source);
+                self.json.push('}');
             }
-            added += 1;
+        } else {
+            self.whole_list("/env", new, |json, (name, source)| push_variable(json, name, source));
         }
-        if !list.is_empty() {
-            list.push(']');
-            self.add("/env", list);
+    }
+
+    /// One operation for a list that is not there yet, unless nothing is to stand in it.
+    fn whole_list<T>(&mut self, field: &str, items: impl Iterator<Item = T>, push: impl Fn(&mut String, T)) {
+        let mut items = items.peekable();
+        if items.peek().is_none() {
+            return;
         }
+        self.add(field, None);
+        for (index, item) in items.enumerate() {
+            self.json.push(if index > 0 { ',' } else { '[' });
+            push(self.json, item);
+        }
+        self.json.push_str("]}");
     }
 
     fn probes(&mut self) {
         for edit in self.edits {
             if let Change::Probe { kind, check } = &edit.change {
-                self.add(&format!("/{}", kind.field()), probe(*kind, check));
+                begin(self.json, OperationKind::Add);
+                for part in [&self.base, "/", kind.field(), r#"","value":"#] {
+                    self.json.push_str(part);
+                }
+                push_probe(self.json, *kind, check);
+                self.json.push('}');
             }
         }
     }
 
     fn resize_policy(&mut self) {
-        let policies: Vec<String> = self
-            .edits
-            .iter()
-            .filter_map(|edit| match edit.change {
-                Change::RestartOnResize { basis } => {
-                    Some(format!(r#"{{"resourceName":"{}","restartPolicy":"RestartContainer"}}"#, basis.resource()))
-                }
-                _ => None,
-            })
-            .collect();
-        match &self.container.resize_policy {
-            _ if policies.is_empty() => {}
-            None => self.add("/resizePolicy", format!("[{}]", policies.join(","))),
-            Some(_) => {
-                for (index, policy) in policies.into_iter().enumerate() {
-                    self.add(&format!("/resizePolicy/{index}"), policy);
-                }
+        let resources = self.edits.iter().filter_map(|edit| match edit.change {
+            Change::RestartOnResize { basis } => Some(basis),
+            _ => None,
+        });
+        if self.container.resize_policy.is_some() {
+            for (index, basis) in resources.enumerate() {
+                self.add("/resizePolicy", Some(Token::Index(index)));
+                push_resize_policy(self.json, basis);
+                self.json.push('}');
             }
+        } else {
+            self.whole_list("/resizePolicy", resources, push_resize_policy);
         }
     }
 }
 
-fn amounts(amounts: &[(Basis, &str)]) -> String {
-    let members: Vec<String> =
-        amounts.iter().map(|(basis, text)| format!(r#""{}":{}"#, basis.resource(), json_text(text))).collect();
-    format!("{{{}}}", members.join(","))
+/// What stands behind a field in a pointer.
+#[derive(Clone, Copy)]
+enum Token {
+    Index(usize),
+    Resource(Basis),
 }
 
-fn json_text(text: &str) -> String {
-    let mut json = String::with_capacity(text.len() + 2);
-    push_text(&mut json, text);
-    json
+/// Up to the pointer.
+fn begin(json: &mut String, kind: OperationKind) {
+    if json.len() > 1 {
+        json.push(',');
+    }
+    json.push_str(r#"{"op":""#);
+    json.push_str(kind.as_str());
+    json.push_str(r#"","path":""#);
 }
 
-fn variable(name: &str, source: &Source<'_>) -> String {
-    let mut json = String::with_capacity(128);
-    push_variable(&mut json, name, source);
-    json
+fn push_amounts(json: &mut String, amounts: &[(Basis, &str)]) {
+    for (index, (basis, text)) in amounts.iter().enumerate() {
+        json.push(if index > 0 { ',' } else { '{' });
+        push_text(json, basis.resource());
+        json.push(':');
+        push_text(json, text);
+    }
+    json.push('}');
+}
+
+fn push_resize_policy(json: &mut String, basis: Basis) {
+    json.push_str(r#"{"resourceName":"#);
+    push_text(json, basis.resource());
+    json.push_str(r#","restartPolicy":"RestartContainer"}"#);
 }
 
 fn push_variable(json: &mut String, name: &str, source: &Source<'_>) {
@@ -231,63 +284,66 @@ fn push_variable(json: &mut String, name: &str, source: &Source<'_>) {
             json.push_str("}}}");
         }
         Source::Limit { basis, divisor } => {
-            let resource = basis.resource();
-            // Writing to a String cannot fail.
-            let _ = write!(
-                json,
-                r#","valueFrom":{{"resourceFieldRef":{{"resource":"limits.{resource}","divisor":"{divisor}"}}}}}}"#
-            );
+            json.push_str(r#","valueFrom":{"resourceFieldRef":{"resource":"limits."#);
+            json.push_str(basis.resource());
+            json.push_str(r#"","divisor":"#);
+            push_text(json, divisor);
+            json.push_str("}}}");
         }
     }
 }
 
-fn probe(kind: ProbeKind, check: &Check<'_>) -> String {
-    let numbers = kind.numbers();
-    let mut json = String::with_capacity(128);
-    json.push('{');
+fn push_probe(json: &mut String, kind: ProbeKind, check: &Check<'_>) {
     match check {
         Check::Http { path, port, https } => {
-            json.push_str(r#""httpGet":{"path":"#);
-            push_text(&mut json, path);
+            json.push_str(r#"{"httpGet":{"path":"#);
+            push_text(json, path);
             json.push_str(r#","port":"#);
-            push_port(&mut json, *port);
+            push_port(json, *port);
             json.push_str(if *https { r#","scheme":"HTTPS"}"# } else { "}" });
         }
         Check::Tcp { port } => {
-            json.push_str(r#""tcpSocket":{"port":"#);
-            push_port(&mut json, *port);
+            json.push_str(r#"{"tcpSocket":{"port":"#);
+            push_port(json, *port);
             json.push('}');
         }
         Check::Grpc { port } => {
-            let _ = write!(json, r#""grpc":{{"port":{port}}}"#);
+            json.push_str(r#"{"grpc":{"port":"#);
+            push_number(json, usize::from(*port));
+            json.push('}');
         }
     }
-    let _ = write!(
-        json,
-        r#","periodSeconds":{},"timeoutSeconds":{},"failureThreshold":{}}}"#,
-        numbers.period_seconds, numbers.timeout_seconds, numbers.failure_threshold
-    );
-    json
+    let ProbeNumbers { period_seconds, timeout_seconds, failure_threshold } = kind.numbers();
+    let numbers = [
+        ("periodSeconds", period_seconds),
+        ("timeoutSeconds", timeout_seconds),
+        ("failureThreshold", failure_threshold),
+    ];
+    for (field, number) in numbers {
+        json.push(',');
+        push_text(json, field);
+        json.push(':');
+        push_number(json, usize::from(number));
+    }
+    json.push('}');
 }
 
 fn push_port(json: &mut String, port: PortReference<'_>) {
     match port {
-        PortReference::Number(number) => {
-            let _ = write!(json, "{number}");
-        }
+        PortReference::Number(number) => push_number(json, usize::from(number)),
         PortReference::Name(name) => push_text(json, name),
     }
 }
 
 /// Explicit numbers of a probe, so that nothing depends on what the API server takes for default.
-pub struct ProbeNumbers {
-    pub period_seconds: u32,
-    pub timeout_seconds: u32,
-    pub failure_threshold: u32,
+struct ProbeNumbers {
+    period_seconds: u16,
+    timeout_seconds: u16,
+    failure_threshold: u16,
 }
 
 impl ProbeKind {
-    pub fn numbers(self) -> ProbeNumbers {
+    fn numbers(self) -> ProbeNumbers {
         let (period_seconds, timeout_seconds, failure_threshold) = match self {
             Self::Readiness => (10, 2, 3),
             Self::Liveness => (10, 5, 6),
@@ -297,30 +353,35 @@ impl ProbeKind {
     }
 }
 
-/// The record of what was injected, unless all annotations together would be too large for the API.
-fn annotation(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Option<Operation> {
+/// Appends the record of what was injected, unless all annotations together would be too large for the API.
+fn annotation(json: &mut String, verdict: &Verdict<'_>, pod: &Pod<'_>) {
     let annotations = pod.workload.pod_metadata().annotations.as_ref();
-    let record = pod.injected.rewritten(pod.workload, verdict.edits());
+    let before = json.len();
+    begin(json, OperationKind::Add);
+    json.push_str(pod.workload.prefix());
+    let closing = if annotations.is_some() {
+        json.push_str("/metadata/annotations");
+        pointer::push(json, INJECTED);
+        json.push_str(r#"","value":"#);
+        "}"
+    } else if pod.workload.has_pod_metadata() {
+        json.push_str(r#"/metadata/annotations","value":{"podfit.dev/injected":"#);
+        "}}"
+    } else {
+        json.push_str(r#"/metadata","value":{"annotations":{"podfit.dev/injected":"#);
+        "}}}"
+    };
+    let record = json.len();
+    pod.injected.push_rewritten(json, pod.workload, verdict.edits());
     let present =
         annotations.map_or(0, |all| all.size() - all.get(INJECTED).map_or(0, |old| old.len() + INJECTED.len()));
     let fits = |length: usize| present + INJECTED.len() + length <= MAX_ANNOTATIONS_BYTES;
     // As a JSON string it is longer than as a text, so that only a near miss asks for more.
-    if !fits(record.len()) && !fits(unescaped_length(&record)) {
-        return None;
+    if fits(json.len() - record) || fits(unescaped_length(&json[record..])) {
+        json.push_str(closing);
+    } else {
+        json.truncate(before);
     }
-    let mut pointer = String::from(pod.workload.prefix());
-    pointer.push_str("/metadata/annotations");
-    let value = record;
-    if annotations.is_some() {
-        pointer::push(&mut pointer, INJECTED);
-        return Some(Operation { kind: OperationKind::Add, pointer, value });
-    }
-    let value = format!("{{{}:{value}}}", json_text(INJECTED));
-    if pod.workload.has_pod_metadata() {
-        return Some(Operation { kind: OperationKind::Add, pointer, value });
-    }
-    pointer.truncate(pointer.len() - "/annotations".len());
-    Some(Operation { kind: OperationKind::Add, pointer, value: format!(r#"{{"annotations":{value}}}"#) })
 }
 
 /// Bytes of the text that a JSON string stands for.

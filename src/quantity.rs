@@ -32,8 +32,8 @@ pub enum QuantityError {
 }
 
 const NANO_DIGITS: i64 = 9;
-const NANO_PER_MILLI: i128 = 1_000_000;
-const NANO_PER_UNIT: i128 = 1_000_000_000;
+const NANO_PER_MILLI: u64 = 1_000_000;
+const NANO_PER_UNIT: u64 = 1_000_000_000;
 
 /// All that fit.
 const POWERS_OF_TEN: [u128; 39] = {
@@ -47,19 +47,19 @@ const POWERS_OF_TEN: [u128; 39] = {
 };
 
 /// Kubernetes caps amounts with a binary suffix, and only those, at 2^63 - 1 units.
-const BINARY_CAP: i128 = i64::MAX as i128 * NANO_PER_UNIT;
+const BINARY_CAP: i128 = i64::MAX as i128 * NANO_PER_UNIT as i128;
 
 impl Quantity {
     pub const ZERO: Self = Self(0);
 
     /// From thousandths of the unit.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis as i128 * NANO_PER_MILLI)
+        Self(millis as i128 * NANO_PER_MILLI as i128)
     }
 
     /// From whole units: cores or bytes.
     pub const fn from_units(units: u64) -> Self {
-        Self(units as i128 * NANO_PER_UNIT)
+        Self(units as i128 * NANO_PER_UNIT as i128)
     }
 
     /// Reads what the API server accepts, to the same value. A text without any digit (`Mi`, `m`, `+`) is zero there, and
@@ -96,9 +96,13 @@ impl Quantity {
         self.rounded_up_to(NANO_PER_UNIT)
     }
 
-    fn rounded_up_to(self, nano: i128) -> u64 {
-        let count = self.0.max(0).unsigned_abs().div_ceil(nano.unsigned_abs());
-        i64::try_from(count).unwrap_or(i64::MAX).unsigned_abs()
+    fn rounded_up_to(self, nano: u64) -> u64 {
+        let amount = self.0.max(0).unsigned_abs();
+        // Most amounts fit 64 bits, and a division of 128 takes a call.
+        if let Ok(amount) = u64::try_from(amount) {
+            return amount.div_ceil(nano);
+        }
+        i64::try_from(amount.div_ceil(nano.into())).unwrap_or(i64::MAX).unsigned_abs()
     }
 }
 

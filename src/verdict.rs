@@ -487,17 +487,26 @@ impl fmt::Display for PortReference<'_> {
     }
 }
 
-/// The recorded source: short, without the policy's name.
+impl OriginBasis<'_> {
+    /// The recorded source: short, without the policy's name. Appended, since a Pod may have hundreds of them.
+    pub fn push(&self, text: &mut String) {
+        let mut push = |parts: &[&str]| parts.iter().for_each(|part| text.push_str(part));
+        match self {
+            Self::FieldPath(path) => push(&[path]),
+            Self::Limit { basis, text } => push(&["limits.", basis.resource(), "=", text]),
+            Self::PodLimit { basis, text } => push(&["spec.resources.limits.", basis.resource(), "=", text]),
+            Self::Request { text, factor } => push(&["requests.cpu=", text, " x", &factor.to_string()]),
+            Self::PolicyDefault => push(&["policy default"]),
+            Self::Port(port) => push(&["port ", &port.to_string()]),
+        }
+    }
+}
+
 impl fmt::Display for OriginBasis<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FieldPath(path) => formatter.write_str(path),
-            Self::Limit { basis, text } => write!(formatter, "limits.{}={text}", basis.resource()),
-            Self::PodLimit { basis, text } => write!(formatter, "spec.resources.limits.{}={text}", basis.resource()),
-            Self::Request { text, factor } => write!(formatter, "requests.cpu={text} x{factor}"),
-            Self::PolicyDefault => formatter.write_str("policy default"),
-            Self::Port(port) => write!(formatter, "port {port}"),
-        }
+        let mut text = String::new();
+        self.push(&mut text);
+        formatter.write_str(&text)
     }
 }
 

@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -25,7 +26,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use podfit::{
     admission::Operation,
-    certs::{LOCAL_HOSTS, Pair, make_pair},
+    certs::{Kept, LOCAL_HOSTS, Pair, make_pair},
     server::{self, Bounds, CertificateFrom, Listeners, Settings, StartError, log::LostLines},
 };
 use rustls::{
@@ -37,7 +38,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{oneshot, watch},
     task::JoinHandle,
     time::timeout,
 };
@@ -321,6 +322,44 @@ async fn a_start_without_what_was_asked_for_names_the_flag() {
         let server = Server::of(folder, pair, Bounds::default(), change).await;
         assert_eq!(server.done.await.unwrap().unwrap_err().to_string(), message);
     }
+}
+
+#[tokio::test]
+async fn a_kept_certificate_is_served_as_it_comes() {
+    let (keeper, kept) = watch::channel(Kept { pair: None, unready: Some("no Secret".to_owned()) });
+    let server = Server::with(Bounds::default(), |settings| settings.certificate = CertificateFrom::Kept(kept)).await;
+    assert_eq!(server.admin("/readyz").await.body, "not ready: no Secret\n");
+    server.counted("podfit_certificate_not_after_seconds 0.0").await;
+    assert!(connect(server.webhook, client(&[&server.pair.ca]), "localhost").await.is_err());
+
+    keeper.send_replace(Kept { pair: Some(Arc::new(server.pair.clone())), unready: None });
+    server.counted(r#"podfit_certificate_reloads_total{result="taken"} 1"#).await;
+    assert_eq!(server.admin("/readyz").await.body, "ready\n");
+    assert_allowed(&server.post("/validate", REVIEW).await);
+
+    let next = make_pair(&LOCAL_HOSTS, 2).unwrap();
+    keeper.send_replace(Kept { pair: Some(Arc::new(next.clone())), unready: None });
+    server.counted(r#"podfit_certificate_reloads_total{result="taken"} 2"#).await;
+    connect(server.webhook, client(&[&next.ca]), "localhost").await.unwrap();
+    // Whatever becomes of the keeper, what it has left is served.
+    drop(keeper);
+    assert_eq!(server.admin("/readyz").await.body, "ready\n");
+    server.stop().await;
+}
+
+/// This thread is the whole runtime of the server: what blocks it stands for reviews that take all workers.
+#[tokio::test]
+async fn the_admin_port_answers_while_all_workers_are_busy() {
+    let server = Server::start(Bounds::default()).await;
+    for path in ["/livez", "/readyz", "/metrics"] {
+        let mut stream = std::net::TcpStream::connect(server.admin).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+    }
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The head of a review: all that decides whether the object is looked at. Read first and alone, because it ends where the
-//! object begins: kube-apiserver writes `object` behind everything that is needed here. Keys in another order are read too.
+//! Reads a review in one pass: the head, and the object where the head does not settle the answer already. kube-apiserver
+//! writes `object` behind everything that decides about it; keys in another order are read too.
 
 use std::{borrow::Cow, fmt};
 
@@ -9,17 +9,17 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::Operation;
+use super::{Decision, Operation, Scope};
 use crate::{
     object::{self, List, Text},
-    workload::{Kind, Workload, WorkloadSeed},
+    workload::{Workload, WorkloadSeed},
 };
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 
+/// All that decides whether the object is looked at.
 #[derive(Debug, Default)]
 pub struct Head<'a> {
-    body: &'a str,
     pub uid: Cow<'a, str>,
     pub group: Cow<'a, str>,
     pub kind: Cow<'a, str>,
@@ -30,40 +30,7 @@ pub struct Head<'a> {
     user: UserInfo<'a>,
 }
 
-/// The objects of a request; the old one stays raw until a finding asks for it.
-#[derive(Debug, Default)]
-pub struct Objects<'a> {
-    pub object: Option<Workload<'a>>,
-    pub old_object: Option<&'a RawValue>,
-    sub_resource: Cow<'a, str>,
-    name: Cow<'a, str>,
-}
-
-impl<'a> Head<'a> {
-    /// # Errors
-    /// Where the body is no review: no JSON, another version, no request, no uid.
-    pub fn read(body: &'a str) -> Result<Self, String> {
-        object::start_counting();
-        let mut found = Found { head: Self { body, ..Self::default() }, ..Found::default() };
-        let mut deserializer = serde_json::Deserializer::from_str(body);
-        let read = (&mut deserializer).deserialize_map(&mut found);
-        match read.and_then(|()| deserializer.end()) {
-            Err(error) if !found.stopped => Err(without_value(&error)),
-            _ => found.checked(),
-        }
-    }
-
-    /// Decodes the object as a kind, in one pass over the body, and takes what stands behind it.
-    pub fn objects(&mut self, kind: Kind) -> Result<Objects<'a>, serde_json::Error> {
-        object::start_counting();
-        let mut deserializer = serde_json::Deserializer::from_str(self.body);
-        let objects = (&mut deserializer).deserialize_map(Envelope(kind))?;
-        deserializer.end()?;
-        self.sub_resource.clone_from(&objects.sub_resource);
-        self.name.clone_from(&objects.name);
-        Ok(objects)
-    }
-
+impl Head<'_> {
     pub fn user(&self) -> &str {
         self.user.username.as_str()
     }
@@ -71,6 +38,41 @@ impl<'a> Head<'a> {
     /// Whether the caller is a kubelet.
     pub fn is_node(&self) -> bool {
         self.user.groups.iter().any(|group| group.as_str() == "system:nodes")
+    }
+}
+
+/// What a body is, once it is a review.
+#[expect(clippy::large_enum_variant, reason = "one per review, taken apart at once: a box would cost more")]
+pub enum Reading<'a> {
+    /// The head says it all; what stands behind it has not been read.
+    Settled(Decision),
+    /// To be judged; the old object stays raw until a finding asks for it.
+    Whole { scope: Scope, object: Option<Workload<'a>>, old_object: Option<&'a RawValue> },
+    /// Ours to judge, and it does not decode.
+    Broken { scope: Scope, error: serde_json::Error },
+}
+
+/// What of a request is to be judged, or the decision where nothing is.
+pub type Choice = Result<Scope, Decision>;
+
+/// Reads a body; `choose` is asked as soon as there is enough to answer it.
+///
+/// # Errors
+/// Where the body is no review: no JSON, another version, no request, no uid.
+pub fn read<'a>(body: &'a str, choose: &dyn Fn(&Head<'a>) -> Choice) -> Result<(Head<'a>, Reading<'a>), String> {
+    object::start_counting();
+    let mut reader = Reader::new(choose);
+    let mut deserializer = serde_json::Deserializer::from_str(body);
+    let read = (&mut deserializer).deserialize_map(&mut reader);
+    let read = read.and_then(|()| deserializer.end());
+    match (reader.choice, read) {
+        (None, Err(error)) => Err(without_value(&error)),
+        (Some(Err(decision)), _) => reader.finish(Reading::Settled(decision)),
+        (Some(Ok(scope)), Err(error)) => reader.finish(Reading::Broken { scope, error }),
+        (_, Ok(())) => {
+            let reading = reader.reading();
+            reader.finish(reading)
+        }
     }
 }
 
@@ -85,16 +87,19 @@ pub fn without_value(error: &serde_json::Error) -> String {
     told.chars().take(LONGEST).collect()
 }
 
-#[derive(Debug, Default)]
-struct Found<'a> {
+struct Reader<'a, 'c> {
+    choose: &'c dyn Fn(&Head<'a>) -> Choice,
+    choice: Option<Choice>,
     head: Head<'a>,
     api_version: Option<Cow<'a, str>>,
     kind: Option<Cow<'a, str>>,
     has_request: bool,
     /// Of a request: the keys that have been read, as one bit each.
     seen: u16,
-    /// At the object, with all that there is to know.
-    stopped: bool,
+    object: Option<Workload<'a>>,
+    /// An object that came before it could be told what it is.
+    early_object: Option<&'a RawValue>,
+    old_object: Option<&'a RawValue>,
 }
 
 const UID: u16 = 1;
@@ -104,17 +109,34 @@ const USER: u16 = 8;
 const SUB_RESOURCE: u16 = 16;
 const NAME: u16 = 32;
 const NAMESPACE: u16 = 64;
+const OBJECT: u16 = 128;
+const OLD_OBJECT: u16 = 256;
 
-/// What an early answer needs. `subResource` and `name` may be absent, so they may still come; `Head::objects` reads on.
+/// What a choice needs. A `subResource` may be absent, so it may still come: then the choice is made again.
 const ENOUGH: u16 = UID | KIND | OPERATION | USER | NAMESPACE;
 
-impl<'a> Found<'a> {
+impl<'a, 'c> Reader<'a, 'c> {
+    fn new(choose: &'c dyn Fn(&Head<'a>) -> Choice) -> Self {
+        Self {
+            choose,
+            choice: None,
+            head: Head::default(),
+            api_version: None,
+            kind: None,
+            has_request: false,
+            seen: 0,
+            object: None,
+            early_object: None,
+            old_object: None,
+        }
+    }
+
     /// The version stands behind the request in some writings.
-    fn may_stop(&self) -> bool {
+    fn may_choose(&self) -> bool {
         self.seen & ENOUGH == ENOUGH && self.api_version.is_some() && self.kind.is_some()
     }
 
-    fn checked(self) -> Result<Head<'a>, String> {
+    fn finish(self, reading: Reading<'a>) -> Result<(Head<'a>, Reading<'a>), String> {
         let version = self.api_version.as_deref().unwrap_or_default();
         if version != API_VERSION || self.kind.as_deref() != Some("AdmissionReview") {
             return Err(format!("apiVersion and kind must be {API_VERSION} and AdmissionReview"));
@@ -125,11 +147,63 @@ impl<'a> Found<'a> {
         if self.head.uid.is_empty() {
             return Err("the request has no uid".to_owned());
         }
-        Ok(self.head)
+        Ok((self.head, reading))
+    }
+
+    /// Of a body that has been read to its end.
+    fn reading(&mut self) -> Reading<'a> {
+        let choice = self.choice.take().unwrap_or_else(|| (self.choose)(&self.head));
+        let scope = match choice {
+            Ok(scope) => scope,
+            Err(decision) => return Reading::Settled(decision),
+        };
+        let object = match self.early_object {
+            Some(early) => Workload::decode(scope.kind, early.get()).map(Some),
+            None => Ok(self.object.take()),
+        };
+        match object {
+            Ok(object) => Reading::Whole { scope, object, old_object: self.old_object },
+            Err(error) => Reading::Broken { scope, error },
+        }
+    }
+
+    fn object<A: MapAccess<'a>>(&mut self, map: &mut A) -> Result<(), A::Error> {
+        self.see(OBJECT)?;
+        if !self.may_choose() {
+            self.early_object = map.next_value()?;
+            return Ok(());
+        }
+        match *self.choice.insert((self.choose)(&self.head)) {
+            Ok(scope) => self.object = map.next_value_seed(WorkloadSeed(scope.kind))?,
+            // The error ends the reading here; what has been found stands.
+            Err(_) => return Err(A::Error::custom("settled")),
+        }
+        Ok(())
+    }
+
+    fn sub_resource<A: MapAccess<'a>>(&mut self, map: &mut A) -> Result<(), A::Error> {
+        self.head.sub_resource = self.text(SUB_RESOURCE, map)?;
+        if self.choice.is_some() {
+            self.choice = Some((self.choose)(&self.head));
+        }
+        Ok(())
+    }
+
+    fn text<A: MapAccess<'a>>(&mut self, bit: u16, map: &mut A) -> Result<Cow<'a, str>, A::Error> {
+        self.see(bit)?;
+        Ok(map.next_value::<Text<'a>>()?.0)
+    }
+
+    fn see<E: serde::de::Error>(&mut self, bit: u16) -> Result<(), E> {
+        if self.seen & bit != 0 {
+            return Err(E::custom("a key of the request stands twice"));
+        }
+        self.seen |= bit;
+        Ok(())
     }
 }
 
-impl<'de> Visitor<'de> for &mut Found<'de> {
+impl<'de> Visitor<'de> for &mut Reader<'de, '_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -153,9 +227,9 @@ fn once<T, E: serde::de::Error>(slot: &mut Option<T>, key: &'static str, value: 
     if slot.replace(value).is_some() { Err(E::duplicate_field(key)) } else { Ok(()) }
 }
 
-struct Request<'f, 'a>(&'f mut Found<'a>);
+struct Request<'r, 'a, 'c>(&'r mut Reader<'a, 'c>);
 
-impl<'de> DeserializeSeed<'de> for Request<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for Request<'_, 'de, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -163,7 +237,7 @@ impl<'de> DeserializeSeed<'de> for Request<'_, 'de> {
     }
 }
 
-impl<'de> Visitor<'de> for Request<'_, 'de> {
+impl<'de> Visitor<'de> for Request<'_, 'de, '_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,45 +249,36 @@ impl<'de> Visitor<'de> for Request<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self(found) = self;
-        found.has_request = true;
+        let Self(reader) = self;
+        if std::mem::replace(&mut reader.has_request, true) {
+            return Err(A::Error::duplicate_field("request"));
+        }
         while let Some(Text(key)) = map.next_key()? {
-            let may_stop = found.may_stop();
-            let head = &mut found.head;
             match key.as_ref() {
-                "uid" => head.uid = text(&mut found.seen, UID, &mut map)?,
+                "uid" => reader.head.uid = reader.text(UID, &mut map)?,
                 "kind" => {
-                    let GroupKind { group, kind } = value(&mut found.seen, KIND, &mut map)?;
-                    (head.group, head.kind) = (group.0, kind.0);
+                    reader.see(KIND)?;
+                    let GroupKind { group, kind } = map.next_value()?;
+                    (reader.head.group, reader.head.kind) = (group.0, kind.0);
                 }
-                "subResource" => head.sub_resource = text(&mut found.seen, SUB_RESOURCE, &mut map)?,
-                "name" => head.name = text(&mut found.seen, NAME, &mut map)?,
-                "namespace" => head.namespace = text(&mut found.seen, NAMESPACE, &mut map)?,
-                "operation" => head.operation = text(&mut found.seen, OPERATION, &mut map)?.as_ref().into(),
-                "userInfo" => head.user = value(&mut found.seen, USER, &mut map)?,
-                // The error ends the reading here; what has been found stands.
-                "object" | "oldObject" if may_stop => {
-                    found.stopped = true;
-                    return Err(A::Error::custom("head read"));
+                "subResource" => reader.sub_resource(&mut map)?,
+                "name" => reader.head.name = reader.text(NAME, &mut map)?,
+                "namespace" => reader.head.namespace = reader.text(NAMESPACE, &mut map)?,
+                "operation" => reader.head.operation = reader.text(OPERATION, &mut map)?.as_ref().into(),
+                "userInfo" => {
+                    reader.see(USER)?;
+                    reader.head.user = map.next_value()?;
+                }
+                "object" => reader.object(&mut map)?,
+                "oldObject" => {
+                    reader.see(OLD_OBJECT)?;
+                    reader.old_object = map.next_value()?;
                 }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(())
     }
-}
-
-fn text<'de, A: MapAccess<'de>>(seen: &mut u16, bit: u16, map: &mut A) -> Result<Cow<'de, str>, A::Error> {
-    Ok(value::<Text<'de>, A>(seen, bit, map)?.0)
-}
-
-fn value<'de, T: Deserialize<'de>, A: MapAccess<'de>>(seen: &mut u16, bit: u16, map: &mut A) -> Result<T, A::Error> {
-    if *seen & bit != 0 {
-        return Err(A::Error::custom("a key of the request stands twice"));
-    }
-    let value = map.next_value()?;
-    *seen |= bit;
-    Ok(value)
 }
 
 #[derive(Deserialize)]
@@ -243,74 +308,4 @@ impl From<&str> for Operation {
             _ => Self::Other,
         }
     }
-}
-
-/// The second reading: everything is skipped but the objects.
-struct Envelope(Kind);
-
-impl<'de> Visitor<'de> for Envelope {
-    type Value = Objects<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an AdmissionReview")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Objects<'de>, A::Error> {
-        let mut objects = None;
-        while let Some(Text(key)) = map.next_key()? {
-            if key == "request" {
-                once(&mut objects, "request", map.next_value_seed(ObjectsSeed(self.0))?)?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(objects.unwrap_or_default())
-    }
-}
-
-struct ObjectsSeed(Kind);
-
-impl<'de> DeserializeSeed<'de> for ObjectsSeed {
-    type Value = Objects<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Objects<'de>, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ObjectsSeed {
-    type Value = Objects<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a request")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Objects<'de>, A::Error> {
-        let (mut object, mut old_object, mut seen) = (None, None, 0);
-        let (mut sub_resource, mut name) = (Cow::default(), Cow::default());
-        while let Some(Text(key)) = map.next_key()? {
-            match key.as_ref() {
-                "object" => once(&mut object, "object", map.next_value_seed(WorkloadSeed(self.0))?)?,
-                "oldObject" => once(&mut old_object, "oldObject", map.next_value::<Option<&'de RawValue>>()?)?,
-                "subResource" => sub_resource = text(&mut seen, SUB_RESOURCE, &mut map)?,
-                "name" => name = text(&mut seen, NAME, &mut map)?,
-                key => skip(&mut seen, key, &mut map)?,
-            }
-        }
-        let (object, old_object) = (object.flatten(), old_object.flatten());
-        Ok(Objects { object, old_object, sub_resource, name })
-    }
-}
-
-/// Passes over a value; one that the head has read must not come again behind the object.
-fn skip<'de, A: MapAccess<'de>>(seen: &mut u16, key: &str, map: &mut A) -> Result<(), A::Error> {
-    let bit = match key {
-        "uid" => UID,
-        "kind" => KIND,
-        "operation" => OPERATION,
-        "userInfo" => USER,
-        "namespace" => NAMESPACE,
-        _ => return map.next_value::<IgnoredAny>().map(drop),
-    };
-    value::<IgnoredAny, A>(seen, bit, map).map(drop)
 }

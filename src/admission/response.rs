@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
 use super::{Answer, Decision, Phase, Record, head::Head};
 use crate::{
     json::push_text,
@@ -31,7 +33,7 @@ pub struct Response<'r> {
     decision: Decision,
     /// The object's own name, where the request has none.
     pub name: Option<String>,
-    /// In base64.
+    /// A JSON Patch document.
     pub patch: Option<String>,
     pub denial: Option<Denial>,
     pub warnings: Vec<String>,
@@ -48,40 +50,39 @@ impl<'r> Response<'r> {
         Self::new(phase, head, decision).write()
     }
 
-    pub fn write(self) -> Answer {
-        let mut json = String::with_capacity(256 + self.patch.as_ref().map_or(0, String::len));
+    pub fn write(mut self) -> Answer {
+        let mut json = String::with_capacity(256);
         json.push_str(r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#);
         push_text(&mut json, &self.head.uid);
-        let _ = write!(json, r#","allowed":{}"#, self.denial.is_none());
-        if let Some(patch) = &self.patch {
-            json.push_str(r#","patchType":"JSONPatch","patch":""#);
-            json.push_str(patch);
-            json.push('"');
-        }
+        json.push_str(if self.denial.is_none() { r#","allowed":true"# } else { r#","allowed":false"# });
         if let Some(denial) = &self.denial {
             denial.push(&mut json, self.name.as_deref().unwrap_or_default(), &self.head.kind);
         }
         push_warnings(&mut json, &self.warnings);
         push_audit(&mut json, &self.audit);
-        json.push_str("}}");
+        let mut body = json.into_bytes();
+        if let Some(patch) = self.patch.take() {
+            push_patch(&mut body, patch.as_bytes());
+        }
+        body.extend_from_slice(b"}}");
         let record = self.record();
-        Answer { status: 200, body: json.into_bytes(), record }
+        Answer { status: 200, body, record }
     }
 
     fn record(self) -> Record {
         let message = match self.denial {
             Some(denial) => denial.message,
-            None => cut(&clean(&self.warnings.join("; ")), MAX_DENIAL_BYTES),
+            None => cut(clean(self.warnings.join("; ")), MAX_DENIAL_BYTES),
         };
         Record {
             phase: self.phase,
             operation: self.head.operation,
             decision: self.decision,
-            uid: cut(&self.head.uid, MAX_RECORDED_BYTES),
-            namespace: cut(&self.head.namespace, MAX_RECORDED_BYTES),
-            name: cut(self.name.as_deref().unwrap_or(&self.head.name), MAX_RECORDED_BYTES),
-            kind: cut(&self.head.kind, MAX_RECORDED_BYTES),
-            user: cut(self.head.user(), MAX_RECORDED_BYTES),
+            uid: recorded(&self.head.uid),
+            namespace: recorded(&self.head.namespace),
+            name: recorded(self.name.as_deref().unwrap_or(&self.head.name)),
+            kind: recorded(&self.head.kind),
+            user: recorded(self.head.user()),
             findings: Vec::new(),
             injections: Vec::new(),
             skips: Vec::new(),
@@ -106,7 +107,7 @@ impl Denial {
     pub fn of(findings: &[&Finding<'_>], object: &Workload<'_>) -> Self {
         let cause = |finding: &&Finding<'_>| Cause {
             reason: cause_reason(finding.rule),
-            message: cut(&finding.message(), MAX_DENIAL_BYTES),
+            message: cut(finding.message(), MAX_DENIAL_BYTES),
             field: pointer::field_path(&finding.pointer(object)),
         };
         Self { message: message(findings), causes: findings.iter().take(MAX_CAUSES).map(cause).collect() }
@@ -141,7 +142,7 @@ fn cause_reason(rule: Rule) -> &'static str {
 /// All findings on one line, numbered where there are several; as many as fit, then how many more there are.
 fn message(findings: &[&Finding<'_>]) -> String {
     if let [only] = findings {
-        return cut(&in_full(only), MAX_DENIAL_BYTES);
+        return cut(in_full(only), MAX_DENIAL_BYTES);
     }
     let mut message = String::new();
     for (index, finding) in findings.iter().enumerate() {
@@ -161,12 +162,25 @@ fn message(findings: &[&Finding<'_>]) -> String {
 }
 
 fn in_full(finding: &Finding<'_>) -> String {
-    clean(&format!("{} [rule {}, policy {}]", finding.message(), finding.rule.id(), finding.policy))
+    clean(format!("{} [rule {}, policy {}]", finding.message(), finding.rule.id(), finding.policy))
 }
 
 /// A warning: at most 120 characters where possible, so without the policy.
 pub fn in_brief(finding: &Finding<'_>) -> String {
     format!("{} [{}]", finding.message(), finding.rule.id())
+}
+
+/// In base64, written where it belongs: a patch is the most of an answer.
+fn push_patch(body: &mut Vec<u8>, patch: &[u8]) {
+    body.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
+    let start = body.len();
+    let length = base64::encoded_len(patch.len(), true).unwrap_or_default();
+    body.reserve_exact(length + 3);
+    body.resize(start + length, 0);
+    // The slice is as long as the text, so that this cannot fail.
+    let written = STANDARD.encode_slice(patch, &mut body[start..]);
+    debug_assert_eq!(written, Ok(length));
+    body.push(b'"');
 }
 
 fn push_warnings(json: &mut String, warnings: &[String]) {
@@ -176,7 +190,7 @@ fn push_warnings(json: &mut String, warnings: &[String]) {
     json.push_str(r#","warnings":["#);
     let mut written: Vec<String> = Vec::new();
     for warning in warnings {
-        let warning: String = clean(warning).chars().take(MAX_WARNING_CHARACTERS).collect();
+        let warning: String = clean(warning.clone()).chars().take(MAX_WARNING_CHARACTERS).collect();
         if written.len() == MAX_WARNINGS || written.contains(&warning) {
             continue;
         }
@@ -222,16 +236,25 @@ pub fn audit_annotations(verdict: &Verdict<'_>) -> Vec<(&'static str, String)> {
 fn join(words: impl Iterator<Item = String>) -> String {
     let mut words: Vec<String> = words.take(MAX_AUDIT_WORDS).collect();
     words.dedup();
-    cut(&clean(&words.join(" ")), MAX_AUDIT_BYTES)
+    cut(clean(words.join(" ")), MAX_AUDIT_BYTES)
 }
 
 /// A control character would make the API server drop the whole warning.
-fn clean(text: &str) -> String {
+fn clean(text: String) -> String {
+    // The first byte of U+0080 to U+00BF, of which the first half are control characters, too.
+    if !text.bytes().any(|byte| byte < b' ' || byte == 0x7f || byte == 0xc2) {
+        return text;
+    }
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
-fn cut(text: &str, bytes: usize) -> String {
-    text[..text.floor_char_boundary(bytes)].to_owned()
+fn cut(mut text: String, bytes: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes));
+    text
+}
+
+fn recorded(text: &str) -> String {
+    text[..text.floor_char_boundary(MAX_RECORDED_BYTES)].to_owned()
 }
 
 /// A `Status` of the Kubernetes API: the API server takes its message as the detail of a failed call.
@@ -239,7 +262,7 @@ pub fn status_body(code: u16, reason: &str, message: &str) -> Vec<u8> {
     let mut json = String::from(r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"#);
     push_text(&mut json, reason);
     json.push_str(r#","message":"#);
-    push_text(&mut json, &clean(message));
+    push_text(&mut json, &clean(message.to_owned()));
     let _ = write!(json, r#","code":{code}}}"#);
     json.into_bytes()
 }

@@ -221,6 +221,11 @@ mod tests {
             (["--admin-listen", ":8080"], "--admin-listen", "PODFIT_ADMIN_LISTEN", ":8080"),
             (["--log-format", "xml"], "--log-format", "PODFIT_LOG_FORMAT", "xml"),
             (["--log-level", "loud"], "--log-level", "PODFIT_LOG_LEVEL", "loud"),
+            (["--policy", ""], "--policy", "PODFIT_POLICY", ""),
+            (["--tls-cert", ""], "--tls-cert", "PODFIT_TLS_CERT", ""),
+            (["--tls-key", ""], "--tls-key", "PODFIT_TLS_KEY", ""),
+            (["--client-ca", ""], "--client-ca", "PODFIT_CLIENT_CA", ""),
+            (["--ca-out", ""], "--ca-out", "PODFIT_CA_OUT", ""),
         ] {
             let message = Line::try_parse_from(["serve"].into_iter().chain(arguments)).unwrap_err().to_string();
             for part in [flag, variable, value] {

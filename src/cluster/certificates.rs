@@ -71,6 +71,9 @@ impl Default for Periods {
     }
 }
 
+/// Certificates begin an hour before they are made.
+const TOLERATED_SKEW: SignedDuration = SignedDuration::from_mins(30);
+
 /// Why a look came to nothing.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
@@ -106,7 +109,7 @@ pub async fn keep(cluster: Cluster, periods: Periods, kept: watch::Sender<Kept>)
     let mut keeper = Keeper::new(cluster, periods, kept);
     let mut in_a_row = 0;
     loop {
-        let outcome = keeper.look(Timestamp::now()).await;
+        let outcome = keeper.look().await;
         keeper.publish(outcome.as_ref().err());
         in_a_row = if matches!(outcome, Ok(Done::Nothing)) { 0 } else { in_a_row + 1 };
         sleep(jittered(periods.pause(&outcome, in_a_row))).await;
@@ -167,8 +170,8 @@ impl Keeper {
         }
     }
 
-    async fn look(&mut self, now: Timestamp) -> Result<Done, Trouble> {
-        let looked = self.look_and_act(now).await;
+    async fn look(&mut self) -> Result<Done, Trouble> {
+        let looked = self.look_and_act().await;
         // What was not seen may have changed.
         if matches!(looked, Err(Trouble::Call(_))) {
             self.unchanged = None;
@@ -176,8 +179,10 @@ impl Keeper {
         looked
     }
 
-    async fn look_and_act(&mut self, now: Timestamp) -> Result<Done, Trouble> {
+    async fn look_and_act(&mut self) -> Result<Done, Trouble> {
         let secret = self.secrets.read_or_create().await?;
+        let now = self.cluster.now();
+        self.compare_clocks(now);
         let held = self.read(&secret)?;
         let trust = self.trust(&held).await;
         self.take(&held, &trust, now);
@@ -208,6 +213,13 @@ impl Keeper {
         let complaints = held.complaints.join("; ");
         self.say("Secret holds something that cannot be used", (!complaints.is_empty()).then_some(complaints));
         Ok(held)
+    }
+
+    /// Readiness goes by our own clock, and so do people who read the log.
+    fn compare_clocks(&mut self, now: Timestamp) {
+        let is_off = now.duration_since(Timestamp::now()).abs() > TOLERATED_SKEW;
+        let reason = "by half an hour or more; certificates go by the API server's".to_owned();
+        self.say("the clocks of this node and of the API server differ", is_off.then_some(reason));
     }
 
     fn asked(&mut self, secret: &Secret) -> Option<plan::Rotate> {
@@ -317,15 +329,16 @@ impl Keeper {
         });
     }
 
-    /// A warning when it changes, a line when it is over, and silence while it lasts.
+    /// A warning when it changes, a line when it is over, and silence while it lasts. Times and ports in it change always.
     fn say(&mut self, topic: &'static str, trouble: Option<String>) {
+        let without_numbers = |text: &str| text.replace(|character: char| character.is_ascii_digit(), "");
         match trouble.map(|text| text.replace(char::is_control, " ")) {
-            Some(text) if self.said.get(topic) == Some(&text) => {}
+            Some(text) if self.said.get(topic) == Some(&without_numbers(&text)) => {}
             Some(text) => {
                 warn!(reason = %text, "{topic}");
-                self.said.insert(topic, text);
+                self.said.insert(topic, without_numbers(&text));
             }
-            None if self.said.remove(topic).is_some() => info!("no longer: {topic}"),
+            None if self.said.remove(topic).is_some() => info!("no longer so: {topic}"),
             None => {}
         }
     }

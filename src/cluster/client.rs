@@ -1,8 +1,20 @@
 //! Which API server, as whom, and in which namespace; and what a failed call of it says. All of `cluster` uses it.
 
-use std::{error::Error, fmt, iter::successors, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    iter::successors,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
-use kube::{Client, Config, config::InferConfigError};
+use hyper::{Response, header::DATE};
+use jiff::{Timestamp, fmt::rfc2822};
+use kube::{Client, Config, client::ClientBuilder, config::InferConfigError};
+use tower::util::MapResponseLayer;
 
 /// An answer takes milliseconds; what takes longer is away.
 const LONGEST_CALL: Duration = Duration::from_secs(5);
@@ -12,7 +24,12 @@ const LONGEST_CALL: Duration = Duration::from_secs(5);
 pub struct Cluster {
     pub(super) client: Client,
     pub(super) namespace: String,
+    clock: Clock,
 }
+
+/// What the `Date` of the last answer said, in Unix seconds.
+#[derive(Clone, Default)]
+struct Clock(Arc<AtomicI64>);
 
 /// Why there is no API server to be asked.
 #[derive(Debug, thiserror::Error)]
@@ -69,11 +86,33 @@ impl Cluster {
         // Whoever calls has a pace and a patience of its own.
         config.default_retry = false;
         let namespace = config.default_namespace.clone();
-        Ok(Self { client: Client::try_from(config)?, namespace })
+        let clock = Clock::default();
+        let client = ClientBuilder::try_from(config)?.with_layer(&MapResponseLayer::new(clock.reader())).build();
+        Ok(Self { client, namespace, clock })
+    }
+
+    /// By the clock of the API server, as of its last answer. It is the one that finds certificates good or not, and with
+    /// its clock a node whose own is wrong makes none that nobody believes.
+    pub fn now(&self) -> Timestamp {
+        let seconds = self.clock.0.load(Ordering::Relaxed);
+        Timestamp::from_second(seconds).ok().filter(|_| seconds != 0).unwrap_or_else(Timestamp::now)
     }
 
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+}
+
+impl Clock {
+    fn reader<B>(&self) -> impl Fn(Response<B>) -> Response<B> + Clone + use<B> {
+        let clock = self.clone();
+        move |answer| {
+            let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+            if let Some(date) = date.and_then(|date| rfc2822::parse(date).ok()) {
+                clock.0.store(date.timestamp().as_second(), Ordering::Relaxed);
+            }
+            answer
+        }
     }
 }
 

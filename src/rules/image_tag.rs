@@ -24,7 +24,7 @@ pub fn judge<'a>(governed: &Governed<'a, ImageTag>, fitting: &Fitting<'a>, verdi
     if settings.mode == Mode::Disabled || is_left_open(image, fitting.pod.workload) {
         return;
     }
-    let Err(Problem { reason, words }) = check(settings, image) else { return };
+    let Err(Problem { reason, words }) = check(settings, image, fitting.image()) else { return };
     let report = Report { rule: Rule::ImageTag, mode: settings.mode, policy: governed.policy, verdict };
     let problem = format!("{} {:?} {words}", fitting.at.kind.as_str(), fitting.at.name());
     let finding = Finding { value: Cow::Borrowed(image), problem, ..report.finding(fitting, Field::Image, reason) };
@@ -40,7 +40,7 @@ pub fn judge_volumes<'a>(governed: &Governed<'a, ImageTag>, workload: &'a Worklo
         if settings.mode == Mode::Disabled || is_left_open(reference, workload) {
             continue;
         }
-        let Err(Problem { reason, words }) = check(settings, reference) else { continue };
+        let Err(Problem { reason, words }) = check(settings, reference, Image::parse(reference)) else { continue };
         verdict.findings.push(Finding {
             rule: Rule::ImageTag,
             policy: &governed.policy.name,
@@ -68,8 +68,8 @@ struct Problem {
     words: String,
 }
 
-fn check(settings: &ImageTag, text: &str) -> Result<(), Problem> {
-    let image = Image::parse(text).map_err(|error| unparsable(text, error))?;
+fn check(settings: &ImageTag, text: &str, image: Result<Image<'_>, ImageError>) -> Result<(), Problem> {
+    let image = image.map_err(|error| unparsable(text, error))?;
     if image.digest.is_some() {
         return Ok(());
     }
@@ -101,6 +101,6 @@ fn unparsable(text: &str, error: ImageError) -> Problem {
 /// Quoted, without control characters, and no longer than the longest real reference.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 300;
-    let cut: String = text.chars().take(LONGEST).collect();
-    format!("{cut:?}")
+    let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(end, _)| end);
+    format!("{:?}", &text[..end])
 }

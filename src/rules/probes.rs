@@ -171,7 +171,7 @@ fn may_ask_by_tcp(fitting: &Fitting<'_>) -> Result<(), Reason> {
         (fitting.pod.regular != 1, SkipReason::NotAlone),
         (workload.spec.host_network == Some(true), SkipReason::HostNetwork),
         (is_stateful, SkipReason::StatefulSet),
-        (workload.spec.is_windows(), SkipReason::Windows),
+        (fitting.pod.is_windows, SkipReason::Windows),
         (workload.pod_metadata().annotation("sidecar.istio.io/status").is_some(), SkipReason::ServiceMesh),
     ];
     conditions.into_iter().find(|(is_so, _)| *is_so).map_or(Ok(()), |(_, reason)| Err((reason, "")))

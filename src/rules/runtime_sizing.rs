@@ -32,7 +32,8 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     let mut report = Report { rule: Rule::RuntimeSizing, mode: settings.mode, policy: governed.policy, verdict };
     let first = report.verdict.findings.len();
     // A variable of the policy's own takes the place of the catalogue's.
-    let mut seen: Vec<&str> = settings.variables.iter().map(|variable| variable.name.as_str()).collect();
+    let mut seen: Vec<&str> = Vec::with_capacity(32);
+    seen.extend(settings.variables.iter().map(|variable| variable.name.as_str()));
     for (runtime, signal) in chosen(settings, fitting) {
         for variable in runtime.variables.iter().filter(|variable| !is_platforms(variable.name, settings)) {
             let wanted = Wanted::of(runtime, variable, signal, settings, fitting);
@@ -63,7 +64,7 @@ fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static 
     let detected = match &named {
         None if settings.detect => {
             let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
-            runtimes::detect(&fitting.at, &fitting.pod.instrumentation, &is_ours)
+            runtimes::detect(&fitting.at, fitting.image().ok(), &fitting.pod.instrumentation, &is_ours)
         }
         _ => Vec::new(),
     };
@@ -146,7 +147,7 @@ impl<'a> Wanted<'a> {
 
 fn fit<'a>(wanted: &Wanted<'a>, settings: &RuntimeSizing, fitting: &mut Fitting<'a>, report: &mut Report<'_, 'a>) {
     match decide(wanted, settings, fitting) {
-        Ok((sized, replaces)) => inject(wanted, &sized, replaces, fitting, report),
+        Ok((sized, replaces)) => inject(wanted, sized, replaces, fitting, report),
         Err((reason, about)) => report.skip(fitting, Cow::Borrowed(wanted.name), reason, about, wanted.asked),
     }
 }
@@ -158,7 +159,7 @@ fn decide<'a>(
     fitting: &Fitting<'a>,
 ) -> Result<(Sized<'a>, Option<usize>), NotSized<'a>> {
     let nothing = Cow::Borrowed("");
-    if fitting.pod.workload.spec.is_windows() {
+    if fitting.pod.is_windows {
         return Err((SkipReason::Windows, nothing));
     }
     let standing = fitting.standing(wanted.name);
@@ -184,7 +185,7 @@ fn decide<'a>(
         WantedValue::Platform(variable) => size::platform_value(variable, settings, fitting)?,
     };
     match standing {
-        Standing::Ours { value, .. } if sized.source == Source::Literal(value.to_owned()) => {
+        Standing::Ours { value, .. } if matches!(&sized.source, Source::Literal(text) if text == value) => {
             Err((SkipReason::AlreadyInjected, nothing))
         }
         Standing::Ours { index, .. } => Ok((sized, Some(index))),
@@ -219,7 +220,9 @@ fn not_alone<'a>(
         return Err((SkipReason::ConflictingWord, Cow::Borrowed(word)));
     }
     if let WantedValue::Catalogue(variable) = wanted.value
-        && let Some(tag) = runtimes::older_tag(fitting.at.image(), variable)
+        && !variable.since.is_empty()
+        && let Ok(image) = fitting.image()
+        && let Some(tag) = runtimes::older_tag(&image, variable)
     {
         return Err((SkipReason::VersionTooOld, Cow::Borrowed(tag)));
     }
@@ -236,7 +239,7 @@ fn not_alone<'a>(
 
 fn inject<'a>(
     wanted: &Wanted<'a>,
-    sized: &Sized<'a>,
+    sized: Sized<'a>,
     replaces: Option<usize>,
     fitting: &mut Fitting<'a>,
     report: &mut Report<'_, 'a>,
@@ -246,11 +249,13 @@ fn inject<'a>(
         change: Change::Variable { name: Cow::Borrowed(name), source, replaces },
         origin: Origin { policy: &report.policy.name, basis: sized.origin.clone(), signal: wanted.signal },
     };
-    let mut edits = Vec::with_capacity(2);
-    if sized.needs_helper {
-        edits.push(edit(MEMORY_HELPER, Source::Limit { basis: Basis::Memory, divisor: "1Mi" }, None));
-    }
-    edits.push(edit(wanted.name, sized.source.clone(), replaces));
+    let helper = Source::Limit { basis: Basis::Memory, divisor: "1Mi" };
+    let helper = sized.needs_helper.then(|| edit(MEMORY_HELPER, helper, None));
+    let own = edit(wanted.name, sized.source, replaces);
+    let edits = match helper {
+        Some(helper) => vec![helper, own],
+        None => vec![own],
+    };
     let reason = match wanted.basis() {
         Basis::Cpu => "runtime is not told its CPU limit",
         Basis::Memory => "runtime is not told its memory limit",

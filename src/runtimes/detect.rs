@@ -11,11 +11,7 @@ use crate::{
 };
 
 /// The image's tag, where it names a version of the variable's own runtime that does not know the variable.
-pub fn older_tag<'i>(image: &'i str, variable: &Variable) -> Option<&'i str> {
-    if variable.since.is_empty() {
-        return None;
-    }
-    let image = Image::parse(image).ok()?;
+pub fn older_tag<'i>(image: &Image<'i>, variable: &Variable) -> Option<&'i str> {
     let tag = image.tag?;
     // Folders before it, and products that run on it, count versions of their own.
     let repository = image.components().last()?;
@@ -58,6 +54,7 @@ pub enum Signal<'a> {
 /// variables podfit has put there itself.
 pub fn detect<'a>(
     at: &ContainerAt<'a, 'a>,
+    image: Option<Image<'a>>,
     instrumentation: &Instrumentation<'a>,
     is_ours: &dyn Fn(&str) -> bool,
 ) -> Vec<(&'static Runtime, Signal<'a>)> {
@@ -66,7 +63,7 @@ pub fn detect<'a>(
         .map(|found| vec![found])
         .or_else(|| non_empty(by_command(at.container)))
         .or_else(|| non_empty(by_variables(at.container, is_ours)))
-        .or_else(|| by_image(at.container).map(|found| vec![found]))
+        .or_else(|| by_image(&image?).map(|found| vec![found]))
         .unwrap_or_default()
 }
 
@@ -269,23 +266,26 @@ fn by_variables<'a>(
     container: &'a Container<'_>,
     is_ours: &dyn Fn(&str) -> bool,
 ) -> Vec<(&'static Runtime, Signal<'a>)> {
-    let names = || {
-        let names = container.env.iter().flat_map(|env| env.iter()).map(|variable| variable.name.as_str());
-        names.filter(|name| !is_ours(name))
-    };
+    let names = container.env.iter().flat_map(|env| env.iter()).map(|variable| variable.name.as_str());
+    let is_sign = |name: &&str| ALL.into_iter().any(|runtime| tells_of(runtime, name));
+    let signs: Vec<&str> = names.filter(|name| !is_ours(name) && is_sign(name)).collect();
     let found = |runtime: &'static Runtime| {
-        let name = names().find(|name| runtime.signs.variables.iter().any(|sign| is_like(name, sign)))?;
+        let name = signs.iter().find(|name| tells_of(runtime, name))?;
         Some((runtime, Signal::Variable(name)))
     };
-    ALL.into_iter().filter_map(found).collect()
+    if signs.is_empty() { Vec::new() } else { ALL.into_iter().filter_map(found).collect() }
 }
 
-fn by_image<'a>(container: &'a Container<'_>) -> Option<(&'static Runtime, Signal<'a>)> {
-    let image = Image::parse(container.image.as_ref()?.as_str()).ok()?;
+fn tells_of(runtime: &Runtime, variable: &str) -> bool {
+    runtime.signs.variables.iter().any(|sign| is_like(variable, sign))
+}
+
+fn by_image<'a>(image: &Image<'a>) -> Option<(&'static Runtime, Signal<'a>)> {
+    let components: Vec<&str> = image.components().collect();
     ALL.into_iter().find_map(|runtime| {
         let Signs { images, products, .. } = &runtime.signs;
         let component =
-            image.components().find(|component| images.contains(component) || products.contains(component))?;
+            components.iter().find(|component| images.contains(component) || products.contains(component))?;
         Some((runtime, Signal::Image(component)))
     })
 }

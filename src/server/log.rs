@@ -75,6 +75,8 @@ pub struct Log {
 pub fn start(format: Format, level: LevelFilter) -> anyhow::Result<Log> {
     let log = Log::to(io::stderr())?;
     let targets = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("podfit", level);
+    // It would say each failed call as an error; whoever has called says it, once.
+    let targets = targets.with_target("kube_client", LevelFilter::OFF);
     let writer = log.writer();
     let layer = fmt::layer().with_writer(writer).with_target(false);
     let layer = match format {

@@ -90,7 +90,7 @@ async fn next(ticks: &mut Interval, kept: &mut Option<watch::Receiver<Kept>>) {
     let changed = async {
         let Some(kept) = kept else { return pending().await };
         if kept.changed().await.is_err() {
-            pending().await
+            pending::<()>().await;
         }
     };
     tokio::select! {

@@ -1,4 +1,4 @@
-//! The cases through the core: `review` and `patch::operations`, and once more on what came of it.
+//! The cases through the core: `review` and `patch::to_json`, and once more on what came of it.
 
 use podfit::{
     fitting::Pod,
@@ -41,13 +41,13 @@ fn judge(case: &Case, policies: &PolicySet, differences: &mut Differences) {
         differences.compare(case, "skips", &skips, &expected.skips);
         let exempted: Vec<_> = verdict.exempted.iter().map(view::exempted).collect();
         differences.compare(case, "exempted", &exempted, &expected.exempted);
-        view::operations(&patch::operations(verdict, pod))
+        view::operations(patch::to_json(verdict, pod).as_deref())
     });
     differences.compare_patch(case, "patch", &operations);
     let fixed = view::applied(&case.object, &operations);
     with_verdict(case, policies, &fixed, |verdict, pod| {
-        let again = patch::operations(verdict, pod);
-        differences.compare(case, "a second review patches", &again, &Vec::new());
+        let again = patch::to_json(verdict, pod);
+        differences.compare(case, "a second review patches", &again, &None);
         let left = verdict.findings.iter().filter(|finding| finding.mode == Mode::Inject);
         let left: Vec<_> = left.map(|finding| view::finding(finding, pod.workload)).collect();
         differences.compare(case, "a second review injects", &left, &Vec::<String>::new());

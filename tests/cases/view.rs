@@ -5,7 +5,6 @@ use std::fmt;
 use json_patch::Patch as JsonPatch;
 use podfit::{
     injected::INJECTED,
-    patch::{self, Operation},
     verdict::{Exempted, Finding, Skip},
     workload::Workload,
 };
@@ -46,8 +45,8 @@ impl fmt::Debug for Lines {
     }
 }
 
-pub fn operations(operations: &[Operation]) -> Vec<Value> {
-    serde_json::from_str(&patch::to_json(operations)).unwrap()
+pub fn operations(patch: Option<&str>) -> Vec<Value> {
+    patch.map(|patch| serde_json::from_str(patch).unwrap()).unwrap_or_default()
 }
 
 /// As the API server does, with an independent implementation.

@@ -82,7 +82,7 @@ pub fn judged<T>(
 /// The patch of a Pod as the operations that the API server decodes; nothing where the Pod does not decode.
 pub fn patch_of(policies: &PolicySet, json: &str) -> Option<Vec<Value>> {
     judged(policies, Kind::Pod, json, |verdict, pod| {
-        serde_json::from_str(&patch::to_json(&patch::operations(verdict, pod))).unwrap()
+        patch::to_json(verdict, pod).map(|patch| serde_json::from_str(&patch).unwrap()).unwrap_or_default()
     })
 }
 

@@ -75,7 +75,7 @@ fn with_leaf(now: Timestamp, seen: &Seen<'_>, periods: &Periods, signing: &Signi
     let begins = leaf.validity.from.max(signing.validity.from);
     if now < begins {
         return Step::Wait(format!(
-            "the certificate begins only at {begins}: the clock of this node is wrong, or was where it was made"
+            "the certificate begins only at {begins} by the API server's clock: a clock is wrong, or was"
         ));
     }
     if signing.key.is_some() && leaf.validity.is_due(now) {

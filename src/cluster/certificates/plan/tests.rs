@@ -33,21 +33,24 @@ fn good() -> Held {
     held(DAY * 80, HOUR * 20)
 }
 
-fn next() -> Option<Authority> {
-    Some(Authority { certificate: "B".to_owned(), key: "key of B".to_owned() })
+fn announced() -> Held {
+    let next = Authority { certificate: "B".to_owned(), key: "key of B".to_owned() };
+    Held { next: Some(next), ..good() }
 }
 
-/// The CA, or what is left of it.
-fn signing(held: &Held, change: impl FnOnce(&mut Signing)) -> Option<Signing> {
-    let mut signing = held.signing.clone();
-    if let Some(signing) = signing.as_mut() {
-        change(signing);
-    }
-    signing
+fn switched() -> Held {
+    Held { previous: Some("Z".to_owned()), ..good() }
 }
 
 fn keyless() -> Held {
-    Held { signing: signing(&good(), |signing| signing.key = None), ..good() }
+    let signing = good().signing.map(|signing| Signing { key: None, ..signing });
+    Held { signing, ..good() }
+}
+
+/// With another CA.
+fn other() -> Held {
+    let signing = good().signing.map(|signing| Signing { certificate: "Y".to_owned(), ..signing });
+    Held { signing, ..good() }
 }
 
 /// What a row sees: all is trusted and settled, nothing is remembered or asked for, unless it says otherwise.
@@ -67,26 +70,19 @@ fn row(name: &'static str, held: Held, step: Step) -> Row {
     Row { name, held, asked: None, remembered: None, trusted: true, bundled: true, unchanged, step }
 }
 
-fn waits(text: &str) -> Step {
-    Step::Wait(text.to_owned())
+fn check(rows: Vec<Row>) {
+    for Row { name, held, asked, remembered, trusted, bundled, unchanged, step } in rows {
+        let remembered = remembered.as_ref();
+        let seen = Seen { held: &held, asked, remembered, trusted, bundled, unchanged };
+        assert_eq!(plan(now(), &seen, &Periods::default()), step, "{name}");
+    }
 }
 
 #[test]
-fn every_transition() {
-    let periods = Periods::default();
-    let announced = || Held { next: next(), ..good() };
-    let switched = || Held { previous: Some("Z".to_owned()), ..good() };
+fn nothing_is_held() {
     let empty = Held::default;
-    let patience = || waits("another replica may still write back what it remembers");
-    let begins = |at: &str| {
-        waits(&format!(
-            "the certificate begins only at {at}: the clock of this node is wrong, or was where it was made"
-        ))
-    };
-    for Row { name, held, asked, remembered, trusted, bundled, unchanged, step } in [
-        row("all good", good(), Step::Rest),
-        Row { trusted: false, ..row("all good, a bundle removed: the leaf is none the worse", good(), Step::Rest) },
-        // Nothing held
+    let patience = || Step::Wait("another replica may still write back what it remembers".to_owned());
+    check(vec![
         Row { bundled: false, unchanged: Duration::ZERO, ..row("first start", empty(), Step::Make) },
         Row { unchanged: Duration::from_secs(11), ..row("deleted, and we have just started", empty(), patience()) },
         Row { unchanged: Duration::from_secs(12), ..row("deleted, and nobody writes it back", empty(), Step::Make) },
@@ -100,87 +96,88 @@ fn every_transition() {
             ..row("deleted, and what we remember has ended", empty(), Step::Make)
         },
         Row { remembered: Some(keyless()), ..row("deleted, and we remember no key", empty(), Step::Make) },
-        // The leaf
-        row("leaf at a third of its life", held(DAY * 80, HOUR * 25 / 3), Step::Renew),
-        row("leaf just before", held(DAY * 80, HOUR * 25 / 3 + SignedDuration::from_secs(1)), Step::Rest),
-        row("leaf ended: a clock has jumped, or nobody has served", held(DAY * 80, -HOUR), Step::Renew),
-        row("leaf ends now", held(DAY * 80, SignedDuration::ZERO), Step::Renew),
-        row("leaf missing, half-written or another's", Held { leaf: None, ..good() }, Step::Renew),
-        Row { trusted: false, ..row("leaf due, and no configuration holds our CA", held(DAY * 80, HOUR), Step::Renew) },
-        row("leaf due between two CAs", Held { next: next(), ..held(DAY * 80, HOUR) }, Step::Renew),
-        Row { asked: Some(Rotate::Leaf), ..row("leaf asked for", good(), Step::Renew) },
-        // The CA
-        row("CA at a third of its life", held((DAY * 90 + HOUR) / 3, HOUR * 20), Step::Announce),
-        row("CA just before", held((DAY * 90 + HOUR) / 3 + SignedDuration::from_secs(1), HOUR * 20), Step::Rest),
-        row("CA due, leaf due too", held(DAY, HOUR), Step::Renew),
-        Row { trusted: false, ..row("CA due, bundle not everywhere", held(DAY, HOUR * 20), Step::Announce) },
-        Row { asked: Some(Rotate::Authority), ..row("CA asked for", good(), Step::Announce) },
-        Row {
-            asked: Some(Rotate::Authority),
-            ..row("CA asked for, with one that retires", switched(), Step::Announce)
-        },
-        Row {
-            asked: Some(Rotate::Authority),
-            unchanged: Duration::ZERO,
-            ..row("CA asked for again before it signs", announced(), Step::Rest)
-        },
-        row("next CA trusted for long enough", announced(), Step::Switch),
-        Row { unchanged: Duration::from_secs(59), ..row("next CA trusted for too short", announced(), Step::Rest) },
-        Row { trusted: false, ..row("next CA not trusted everywhere", announced(), Step::Rest) },
-        row("previous CA after its time", switched(), Step::Retire),
-        Row { unchanged: Duration::from_secs(599), ..row("previous CA before", switched(), Step::Rest) },
-        Row { trusted: false, ..row("previous CA, a configuration not seen", switched(), Step::Rest) },
-        row(
-            "CA due again while one retires",
-            Held { previous: switched().previous, ..held(DAY, HOUR * 20) },
-            Step::Announce,
-        ),
-        row("next CA while one retires", Held { next: next(), ..switched() }, Step::Switch),
-        Row { bundled: false, ..row("CA ended", held(-HOUR, -HOUR), Step::Make) },
-        Row {
-            unchanged: Duration::ZERO,
-            ..row("CA ended, others may know a better one", held(-HOUR, -HOUR), patience())
-        },
-        Row {
-            remembered: Some(good()),
-            ..row("CA ended, replaced by hand with an old one", held(-HOUR, -HOUR), Step::Restore)
-        },
-        // Its key
-        row("key of the CA lost: what it has signed holds, and the next CA takes over", keyless(), Step::Announce),
-        row("key lost, next CA trusted", Held { next: next(), ..keyless() }, Step::Switch),
-        Row { remembered: Some(good()), ..row("key lost, and we remember it", keyless(), Step::Restore) },
-        Row {
-            remembered: Some(Held {
-                signing: signing(&good(), |signing| signing.certificate = "Y".to_owned()),
-                ..good()
-            }),
-            ..row("key lost, and we remember another CA's", keyless(), Step::Announce)
-        },
-        Row { asked: Some(Rotate::Leaf), ..row("key lost, leaf asked for", keyless(), Step::Announce) },
-        row("key lost, leaf lost", Held { leaf: None, ..keyless() }, Step::Make),
-        row(
-            "key lost, leaf due: it lasts until the next CA signs",
-            Held { signing: keyless().signing, ..held(DAY * 80, HOUR) },
-            Step::Announce,
-        ),
-        // The clock
-        row(
-            "leaf not begun: our clock has gone back, or another's was ahead",
-            held(DAY * 80, DAY + HOUR * 2),
-            begins("2026-11-23T11:00:00Z"),
-        ),
-        row("CA not begun", held(DAY * 91 + HOUR, HOUR * 20), begins("2026-11-24T10:00:00Z")),
-        Row {
-            asked: Some(Rotate::Leaf),
-            ..row("leaf not begun, asked for", held(DAY * 80, DAY + HOUR * 2), Step::Renew)
-        },
-        Row {
-            asked: Some(Rotate::Authority),
-            ..row("CA not begun, asked for", held(DAY * 91 + HOUR, HOUR * 20), Step::Announce)
-        },
-    ] {
-        let remembered = remembered.as_ref();
-        let seen = Seen { held: &held, asked, remembered, trusted, bundled, unchanged };
-        assert_eq!(plan(now(), &seen, &periods), step, "{name}");
-    }
+    ]);
+}
+
+#[test]
+fn a_leaf_is_renewed() {
+    let third = HOUR * 25 / 3;
+    let second = SignedDuration::from_secs(1);
+    check(vec![
+        row("all good", good(), Step::Rest),
+        Row { trusted: false, ..row("all good, a bundle removed: the leaf is none the worse", good(), Step::Rest) },
+        row("at a third of its life", held(DAY * 80, third), Step::Renew),
+        row("just before", held(DAY * 80, third + second), Step::Rest),
+        row("ended: a clock has jumped, or nobody has served", held(DAY * 80, -HOUR), Step::Renew),
+        row("ends now", held(DAY * 80, SignedDuration::ZERO), Step::Renew),
+        row("missing, half-written or another's", Held { leaf: None, ..good() }, Step::Renew),
+        Row { trusted: false, ..row("due, and no configuration holds our CA", held(DAY * 80, HOUR), Step::Renew) },
+        row("due between two CAs", Held { next: announced().next, ..held(DAY * 80, HOUR) }, Step::Renew),
+        row("due with its CA", held(DAY, HOUR), Step::Renew),
+        Row { asked: Some(Rotate::Leaf), ..row("asked for", good(), Step::Renew) },
+    ]);
+}
+
+#[test]
+fn a_ca_takes_over_from_another() {
+    let third = (DAY * 90 + HOUR) / 3;
+    let due = || held(DAY, HOUR * 20);
+    let asked = Some(Rotate::Authority);
+    check(vec![
+        row("at a third of its life", held(third, HOUR * 20), Step::Announce),
+        row("just before", held(third + SignedDuration::from_secs(1), HOUR * 20), Step::Rest),
+        Row { trusted: false, ..row("due, bundle not everywhere", due(), Step::Announce) },
+        Row { asked, ..row("asked for", good(), Step::Announce) },
+        Row { asked, ..row("asked for, with one that retires", switched(), Step::Announce) },
+        Row { asked, unchanged: Duration::ZERO, ..row("asked for again before it signs", announced(), Step::Rest) },
+        row("next trusted for long enough", announced(), Step::Switch),
+        Row { unchanged: Duration::from_secs(59), ..row("next trusted for too short", announced(), Step::Rest) },
+        Row { trusted: false, ..row("next not trusted everywhere", announced(), Step::Rest) },
+        row("previous after its time", switched(), Step::Retire),
+        Row { unchanged: Duration::from_secs(599), ..row("previous before", switched(), Step::Rest) },
+        Row { trusted: false, ..row("previous, a configuration not seen", switched(), Step::Rest) },
+        row("due again while one retires", Held { previous: switched().previous, ..due() }, Step::Announce),
+        row("next while one retires", Held { next: announced().next, ..switched() }, Step::Switch),
+    ]);
+}
+
+#[test]
+fn a_ca_has_ended() {
+    let ended = || held(-HOUR, -HOUR);
+    let patience = Step::Wait("another replica may still write back what it remembers".to_owned());
+    check(vec![
+        row("and nobody knows a better one", ended(), Step::Make),
+        Row { unchanged: Duration::ZERO, ..row("others may know a better one", ended(), patience) },
+        Row { remembered: Some(good()), ..row("an old one, put back by hand", ended(), Step::Restore) },
+    ]);
+}
+
+#[test]
+fn the_key_of_a_ca_is_lost() {
+    let due = Held { signing: keyless().signing, ..held(DAY * 80, HOUR) };
+    check(vec![
+        row("what it has signed holds, and the next CA takes over", keyless(), Step::Announce),
+        row("next trusted", Held { next: announced().next, ..keyless() }, Step::Switch),
+        Row { remembered: Some(good()), ..row("we remember it", keyless(), Step::Restore) },
+        Row { remembered: Some(other()), ..row("we remember another CA's", keyless(), Step::Announce) },
+        Row { asked: Some(Rotate::Leaf), ..row("leaf asked for", keyless(), Step::Announce) },
+        row("leaf lost too", Held { leaf: None, ..keyless() }, Step::Make),
+        row("leaf due: it lasts until the next CA signs", due, Step::Announce),
+    ]);
+}
+
+#[test]
+fn a_clock_is_wrong() {
+    let late_leaf = || held(DAY * 80, DAY + HOUR * 2);
+    let late_ca = || held(DAY * 91 + HOUR, HOUR * 20);
+    let begins = |at: &str| {
+        let text = "by the API server's clock: a clock is wrong, or was";
+        Step::Wait(format!("the certificate begins only at {at} {text}"))
+    };
+    check(vec![
+        row("leaf not begun", late_leaf(), begins("2026-11-23T11:00:00Z")),
+        row("CA not begun", late_ca(), begins("2026-11-24T10:00:00Z")),
+        Row { asked: Some(Rotate::Leaf), ..row("leaf not begun, another asked for", late_leaf(), Step::Renew) },
+        Row { asked: Some(Rotate::Authority), ..row("CA not begun, another asked for", late_ca(), Step::Announce) },
+    ]);
 }
