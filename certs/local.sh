@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a CA and a server pair for a laptop or a kind cluster, and prints how to use them: certs/local.sh [HOST...]
-# Without a host, for this machine; in kind, name the Service: certs/local.sh podfit.podfit.svc
+# Without a host, for this machine; in a cluster, name the Service: certs/local.sh podfit.podfit-system.svc
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,6 +19,6 @@ $directory holds ca.crt, tls.crt and tls.key, valid for a year. Serve with them,
 
 In a cluster the pair is a Secret, and the CA the caBundle of both webhook configurations:
 
-  kubectl -n podfit create secret tls podfit --cert=$directory/tls.crt --key=$directory/tls.key
+  kubectl -n podfit-system create secret tls podfit-tls --cert=$directory/tls.crt --key=$directory/tls.key
   base64 -w0 $directory/ca.crt
 END
