@@ -3,7 +3,8 @@
 # KUBEBUILDER_ASSETS has into DIRECTORY. PODFIT_KUBERNETES chooses a folder of programs/. Called by `.ci/run cluster`.
 set -euo pipefail
 
-readonly directory=${1:?a directory}
+directory=$(realpath -m "${1:?a directory}")
+readonly directory
 readonly kubernetes=${PODFIT_KUBERNETES:-1.36}
 readonly toolchain=1.26.8
 programs=$(cd "$(dirname "${BASH_SOURCE[0]}")/programs" && pwd)
@@ -22,19 +23,17 @@ build() {
     local module=$1 program=$2 package=$3 started=$SECONDS
     [[ -x $directory/$program || -x ${KUBEBUILDER_ASSETS:-}/$program ]] && return
     need_go
-    (
-        cd "$programs/$module"
-        CGO_ENABLED=0 go build -mod=readonly -ldflags "-s -w $(stamp)" -o "$directory/.$program" "$package"
-    )
+    cd "$programs/$module"
+    CGO_ENABLED=0 go build -mod=readonly -ldflags "-s -w $(stamp)" -o "$directory/.$program" "$package"
     # Whoever finds a program here starts it: it appears whole or not at all.
     mv "$directory/.$program" "$directory/$program"
     echo "built $program in $((SECONDS - started)) s"
 }
 
-# Unstamped programs call themselves v0.0.0 and leave features off that began with a later version.
+# Unstamped programs call themselves v0.0.0 and leave features off that began with a later version. Helm has no such stamp.
 stamp() {
     local version major minor
-    version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes 2>/dev/null) || return 0
+    version=$(sed -n 's/^\tk8s.io\/kubernetes \(v[0-9.]*\).*/\1/p' go.mod)
     IFS=. read -r major minor _ <<<"${version#v}"
     printf -- '-X k8s.io/component-base/version.%s ' "gitVersion=$version" "gitMajor=$major" "gitMinor=$minor"
 }
@@ -44,7 +43,7 @@ need_go() {
     go version 2>/dev/null | grep -Eq 'go1\.(2[6-9]|[3-9][0-9])' && return
     local root=$directory/go-$toolchain
     [[ -x $root/bin/go ]] || install_go "$root"
-    export PATH=$root/bin:$PATH GOTOOLCHAIN=local
+    export PATH=$root/bin:$PATH GOROOT=$root GOTOOLCHAIN=local
 }
 
 install_go() {

@@ -23,7 +23,7 @@ use crate::cluster::{Call, Cluster};
 
 const PER_SECOND: u32 = 200;
 /// A machine that cannot keep the rate shows a lower one, instead of time-outs that are its own.
-const AT_ONCE: usize = 40;
+const AT_ONCE: usize = 20;
 
 /// A running stream of creations.
 pub struct Load {

@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use crate::{cluster::Cluster, process::Process, programs::Programs};
 
 const TOKEN: &str = "the-only-user-of-a-control-plane-on-loopback";
+const AUDIT_LOG: &str = "audit.log";
 /// What webhooks tell the audit log, and nothing of the objects.
 const AUDIT: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata",
     "verbs": ["create", "update", "patch"], "resources": [{"group": "", "resources": ["pods", "pods/*"]}]}, {"level": "None"}]}"#;
@@ -58,6 +59,11 @@ impl ControlPlane {
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Its events, one a line.
+    pub fn audit_log(&self) -> String {
+        fs::read_to_string(self.folder().join(AUDIT_LOG)).unwrap_or_default()
     }
 
     pub fn print_logs(&self) {
@@ -171,7 +177,8 @@ fn apiserver_flags(folder: &Path, port: u16, etcd_port: u16) -> Vec<String> {
         ("egress-selector-config-file", &file("egress.yaml")),
         ("allow-privileged", "true"),
         ("audit-policy-file", &file("audit.yaml")),
-        ("audit-log-path", &file("audit.log")),
+        ("audit-log-path", &file(AUDIT_LOG)),
+        ("audit-log-mode", "batch"),
     ])
 }
 

@@ -1,9 +1,10 @@
 //! What a person and a program read when podfit refuses a Pod.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Case, Needs, case};
 use crate::{
+    cluster::wait_for,
     pods::{bad_container, pod},
     suite::Suite,
 };
@@ -11,6 +12,7 @@ use crate::{
 pub const CASES: &[Case] = &[
     case("kubectl_shows_every_finding_of_a_denial", Needs::Any, kubectl),
     case("a_program_reads_the_causes_of_a_denial", Needs::Any, causes),
+    case("the_audit_log_tells_findings_and_mutations", Needs::Local, audit),
 ];
 
 /// Of the bad container.
@@ -52,4 +54,20 @@ fn causes(suite: &Suite) {
         "details": {"name": "web", "kind": "Pod", "causes": causes}, "code": 403,
     });
     assert_eq!((answer.code, answer.body, answer.warnings), (403, status, vec![]));
+}
+
+fn audit(suite: &Suite) {
+    let namespace = suite.namespace("denials");
+    suite.cluster.create(&namespace.path("pods"), &pod("web", bad_container()));
+    let annotations = wait_for("the event in the audit log", || {
+        let log = suite.local().plane.audit_log();
+        // Its last line may be half written.
+        let mut events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let event = events.find(|event| event["objectRef"]["namespace"] == *namespace.name)?;
+        Some(event["annotations"].clone())
+    });
+    assert_eq!(annotations["validate.podfit.dev/findings"], "Deny:resource-limits/app Deny:image-tag/app");
+    let mutation = annotations["mutation.webhook.admission.k8s.io/round_0_index_0"].as_str().unwrap();
+    let expected = json!({"configuration": "podfit", "webhook": "mutate.podfit.dev", "mutated": true});
+    assert_eq!(serde_json::from_str::<Value>(mutation).unwrap(), expected);
 }
