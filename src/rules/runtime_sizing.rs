@@ -268,7 +268,7 @@ fn inject<'a>(
     }
 }
 
-/// `resizePolicy: Restart`, where the container has no policy yet. The API server refuses RestartContainer in a Pod that never
+/// `resizePolicy: Restart`, where the container has no policy yet. The API server refuses `RestartContainer` in a Pod that never
 /// restarts.
 fn gets_resize_policy(settings: &RuntimeSizing, fitting: &Fitting<'_>) -> bool {
     let is_free = fitting.at.container.resize_policy.as_ref().is_none_or(crate::object::List::is_empty);
