@@ -56,7 +56,7 @@ pub enum StartError {
     ClientCa { path: PathBuf, source: CertificateError },
     #[error("--ca-out (PODFIT_CA_OUT) {}", path.display())]
     CaOut { path: PathBuf, source: io::Error },
-    #[error("address of a listener")]
+    #[error("open a listener")]
     Listen(#[from] io::Error),
     #[error("TLS")]
     Tls(#[from] rustls::Error),

@@ -1,5 +1,6 @@
-//! Certificate and policies follow their files. Polling, not watching: the kubelet swaps the `..data` symlink of a Secret
-//! or `ConfigMap` volume, of which a watch on the file itself hears nothing. The old stays until the new is proved good.
+//! Certificate and policies follow their sources, most of them files. Polling, not watching: the kubelet swaps the
+//! `..data` symlink of a Secret or `ConfigMap` volume, of which a watch on the file itself hears nothing. The old stays
+//! until the new is proved good.
 
 use std::{error::Error, future::pending, iter::successors, path::PathBuf, sync::Arc, time::Duration};
 

@@ -60,6 +60,7 @@ const CASES: &[(&str, Case)] = &[
     ("a_replaced_pod_leaves_the_configurations", replaced),
     ("an_uninstalled_deployment_takes_the_configurations_along", uninstalled),
     ("an_ending_namespace_takes_the_configurations_along", ending_namespace),
+    ("the_garbage_collector_takes_what_podfit_could_not", garbage),
 ];
 
 fn main() -> ExitCode {
@@ -414,6 +415,16 @@ fn ending_namespace(bench: &Bench) {
         body: Some(&release),
         ..Call::default()
     });
+}
+
+/// podfit has no time to clean up; its configurations are owned by the namespace.
+fn garbage(bench: &Bench) {
+    let site = bench.install();
+    let keeper = site.keeper();
+    keeper.ready();
+    site.stop(&keeper);
+    site.cluster().delete(&format!("/api/v1/namespaces/{}", site.namespace)).object();
+    wait_for("the end of both configurations", || site.bundles().is_empty().then_some(()));
 }
 
 fn authority() -> Authority {

@@ -23,6 +23,7 @@ use kube::{
 use podfit::{
     certs::{Kept, Pair},
     cluster::certificates::{self, Periods, ROTATE, SECRET},
+    manifest,
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, runtime::Runtime, sync::watch, task::JoinHandle};
@@ -36,6 +37,7 @@ use crate::{
     programs::Programs,
 };
 
+const MANIFESTS: &str = include_str!("../../deploy/base/podfit.yaml");
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The control plane, and what runs in it now.
@@ -126,34 +128,26 @@ impl Site<'_> {
         self.bench.cluster()
     }
 
-    /// Word for word those of deploy/.
+    /// Role and `ClusterRole`.
     pub fn roles(&self) -> [Value; 2] {
-        let namespace = &self.namespace;
-        let mut role = named("rbac.authorization.k8s.io/v1", "Role", "podfit");
-        role["rules"] = json!([
-            {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SECRET],
-                "verbs": ["get", "create", "patch", "update"]},
-            {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["podfit"], "verbs": ["get"]},
-        ]);
-        let mut cluster_role = named("rbac.authorization.k8s.io/v1", "ClusterRole", "podfit");
-        cluster_role["rules"] = json!([
-            {"apiGroups": ["admissionregistration.k8s.io"], "resources": CONFIGURATIONS, "resourceNames": ["podfit"],
-                "verbs": ["get", "patch", "delete"]},
-            {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [namespace], "verbs": ["get"]},
-        ]);
-        [role, cluster_role]
+        ["Role", "ClusterRole"].map(|kind| self.shipped(kind))
+    }
+
+    /// From deploy/, for this namespace.
+    fn shipped(&self, kind: &str) -> Value {
+        let text = MANIFESTS.replace("podfit-system", &self.namespace);
+        let objects = manifest::read(&text).into_iter().map(|document| document.unwrap().json);
+        let mut objects = objects.map(|json| serde_json::from_str::<Value>(&json).unwrap());
+        objects.find(|object| object["kind"] == kind).unwrap()
     }
 
     pub fn grant(&self, roles: &[Value; 2]) {
-        let group = "/apis/rbac.authorization.k8s.io/v1";
-        let within = format!("{group}/namespaces/{}", self.namespace);
-        for (at, role) in [within.as_str(), group].into_iter().zip(roles) {
-            let kind = role["kind"].as_str().unwrap();
-            self.bench.apply(&format!("{at}/{}s", kind.to_lowercase()), role).object();
-            let mut binding = named("rbac.authorization.k8s.io/v1", &format!("{kind}Binding"), "podfit");
-            binding["roleRef"] = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": "podfit"});
-            binding["subjects"] = json!([{"kind": "ServiceAccount", "name": "podfit", "namespace": self.namespace}]);
-            self.bench.apply(&format!("{at}/{}bindings", kind.to_lowercase()), &binding).object();
+        let bindings = ["RoleBinding", "ClusterRoleBinding"].map(|kind| self.shipped(kind));
+        for object in roles.iter().chain(&bindings) {
+            let resource = format!("{}s", object["kind"].as_str().unwrap().to_lowercase());
+            let within = object["metadata"]["namespace"].as_str().map(|namespace| format!("namespaces/{namespace}/"));
+            let group = "/apis/rbac.authorization.k8s.io/v1";
+            self.bench.apply(&format!("{group}/{}{resource}", within.unwrap_or_default()), object).object();
         }
     }
 

@@ -157,7 +157,8 @@ pub(in crate::cluster) async fn read(cluster: &Cluster, kind: Kind) -> Result<Op
 }
 
 pub(super) async fn patch(cluster: &Cluster, kind: Kind, patch: JsonPatch) -> Result<Configuration, Failure> {
-    let patched = kind.api(cluster).patch(NAME, &PatchParams::default(), &Patch::<()>::Json(patch)).await;
+    let parameters = PatchParams { field_manager: Some(NAME.to_owned()), ..PatchParams::default() };
+    let patched = kind.api(cluster).patch(NAME, &parameters, &Patch::<()>::Json(patch)).await;
     let patched = patched.map_err(|error| Call::of("patch", kind.resource(), NAME).failed(error))?;
     Ok(Configuration::of(patched, &cluster.namespace))
 }
