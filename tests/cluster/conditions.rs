@@ -52,9 +52,9 @@ impl Request {
     fn send(&self, bench: &Bench) -> Answer {
         let (resource, rest) = self.at.split_once('/').map_or((self.at.as_str(), None), |(at, rest)| (at, Some(rest)));
         let path = path(resource, NAMESPACE) + &rest.map(|rest| format!("/{rest}")).unwrap_or_default();
-        let patch = (self.method == Method::PATCH).then_some("application/strategic-merge-patch+json");
+        let content_type = (self.method == Method::PATCH).then_some("application/strategic-merge-patch+json");
         let (method, body) = (self.method.clone(), Some(&self.body));
-        bench.cluster().call(Call { method, path, content_type: patch, body, user: self.user })
+        bench.cluster().call(Call { method, path, content_type, body, user: self.user })
     }
 }
 
@@ -74,7 +74,7 @@ fn pods() -> Vec<Row> {
     let debug = json!({"spec": {"ephemeralContainers": [{"name": "debug", "image": "example.com/debug:1"}]}});
     let resize = json!({"spec": {"containers": [{"name": "app", "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "2"}}}]}});
     vec![
-        ("a Pod", create("pods", pod("web", json!({}))), 201, 1),
+        ("a Pod", create("pods", pod("web", &json!({}))), 201, 1),
         ("a label", patch("pods/web", json!({"metadata": {"labels": {"team": "shop"}}})), 200, 0),
         ("an annotation", patch("pods/web", json!({"metadata": {"annotations": {"note": "x"}}})), 200, 0),
         ("nothing", patch("pods/web", json!({})), 200, 0),
@@ -83,7 +83,7 @@ fn pods() -> Vec<Row> {
         ("a deadline", patch("pods/web", json!({"spec": {"activeDeadlineSeconds": 3600}})), 200, 1),
         ("a debug container", patch("pods/web/ephemeralcontainers", debug.clone()), 200, 1),
         ("a resize", patch("pods/web/resize", resize), 200, 1),
-        ("a Pod with a finalizer", create("pods", pod("held", json!({"finalizers": ["podfit.dev/test"]}))), 201, 1),
+        ("a Pod with a finalizer", create("pods", pod("held", &json!({"finalizers": ["podfit.dev/test"]}))), 201, 1),
         ("its deletion", delete("pods/held"), 200, 0),
         ("an image while it ends", patch("pods/held", image("2")), 200, 0),
         ("a debug container while it ends", patch("pods/held/ephemeralcontainers", debug), 200, 0),
@@ -152,11 +152,11 @@ fn owned() -> Vec<Row> {
         ("an owner that says nothing", json!([owner("a", Value::Null)]), 1),
         ("no owner", json!([]), 1),
     ];
-    let owned = |(index, (what, owners, called))| {
+    let row = |(index, (what, owners, called))| {
         let object = workload("ReplicaSet", "apps/v1", &format!("owned-{index}"), &owners);
         (what, create("replicasets", object), 201, called)
     };
-    rows.into_iter().enumerate().map(owned).collect()
+    rows.into_iter().enumerate().map(row).collect()
 }
 
 /// Objects that lack whatever can be absent, and such as are refused before or after the webhook.
@@ -167,10 +167,10 @@ fn odd() -> Vec<Row> {
         json!({"apiVersion": "v1", "kind": "ReplicationController", "metadata": {"name": "bare"}, "spec": {}});
     let empty = json!({"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "bare"}});
     vec![
-        ("nulls", create("pods", pod("nulls", nulls)), 201, 1),
+        ("nulls", create("pods", pod("nulls", &nulls)), 201, 1),
         (
             "empty maps",
-            create("pods", pod("empty", json!({"labels": {}, "annotations": {}, "ownerReferences": []}))),
+            create("pods", pod("empty", &json!({"labels": {}, "annotations": {}, "ownerReferences": []}))),
             201,
             1,
         ),
@@ -188,7 +188,7 @@ fn mirrors(bench: &Bench) -> Vec<Row> {
     let owner = json!([{"apiVersion": "v1", "kind": "Node", "name": "node-1", "uid": uid, "controller": true}]);
     let metadata = json!({"annotations": {"kubernetes.io/config.mirror": "x"}, "ownerReferences": owner});
     let mirror = |name: &str| {
-        let mut pod = pod(name, metadata.clone());
+        let mut pod = pod(name, &metadata);
         pod["spec"]["nodeName"] = json!("node-1");
         create("pods", pod)
     };
@@ -196,7 +196,7 @@ fn mirrors(bench: &Bench) -> Vec<Row> {
     vec![("a mirror Pod", by_node, 201, 0), ("who claims to be one", mirror("claimed"), 201, 1)]
 }
 
-fn pod(name: &str, metadata: Value) -> Value {
+fn pod(name: &str, metadata: &Value) -> Value {
     let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
         "spec": {"automountServiceAccountToken": false, "containers": [container("1")]}});
     pod["metadata"]["name"] = json!(name);

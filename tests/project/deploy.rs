@@ -1,6 +1,8 @@
 //! What `deploy/` installs. Programs that a bare machine does not have (helm, kubectl) are looked for in the folder of the
 //! control plane's programs and on the PATH; without them their tests say what they left out.
 
+#![allow(clippy::panic)]
+
 mod chart;
 mod kubectl;
 mod manifests;
