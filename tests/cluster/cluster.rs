@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 /// What waits for a controller waits at most so long.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 #[derive(Clone)]
 pub struct Cluster {
@@ -140,13 +140,13 @@ impl Cluster {
     }
 
     /// A strategic merge patch, as `kubectl patch`, `label` and `annotate` send it.
-    pub fn patch(&self, path: &str, patch: &Value) -> Answer {
+    pub fn patch(&self, path: &str, change: &Value) -> Answer {
         let content_type = Some("application/strategic-merge-patch+json");
         self.call(Call {
             method: Method::PATCH,
             path: path.to_owned(),
             content_type,
-            body: Some(patch),
+            body: Some(change),
             ..Call::default()
         })
     }

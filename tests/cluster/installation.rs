@@ -66,7 +66,7 @@ impl Installation {
         Self { egress, folder, runtime: runtime.clone(), replicas: Vec::new() }
     }
 
-    /// One more replica, ready. It has the rights of the shipped ServiceAccount, and no others.
+    /// One more replica, ready. It has the rights of the account that is shipped, and no others.
     pub fn replica(&self, name: &str) -> Replica {
         let [webhook, admin] = free_ports().map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let policy = self.folder.join("policies.yaml").display().to_string();

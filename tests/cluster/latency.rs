@@ -31,7 +31,7 @@ pub fn histograms(page: &str) -> Histograms {
         let bound: f64 = label("le").parse().unwrap();
         let buckets = histograms.entry((label("name"), label("operation"))).or_default();
         // The refused and the others are counted apart.
-        match buckets.iter_mut().find(|(known, _)| *known == bound) {
+        match buckets.iter_mut().find(|(known, _)| known.total_cmp(&bound).is_eq()) {
             Some((_, sum)) => *sum += count.parse::<f64>().unwrap(),
             None => buckets.push((bound, count.parse().unwrap())),
         }

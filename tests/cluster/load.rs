@@ -121,8 +121,8 @@ impl Tally {
 
     /// One row of the table of events.
     pub fn row(&self, event: &str) -> String {
-        let rate = self.creations as f64 / self.lasted.as_secs_f64();
-        let [p50, p99, longest] = [0.5, 0.99, 1.0].map(|share| 1000.0 * self.took(share).as_secs_f64());
+        let rate = f64::from(u32::try_from(self.creations).unwrap()) / self.lasted.as_secs_f64();
+        let [p50, p99, longest] = [50, 99, 100].map(|percent| 1000.0 * self.took(percent).as_secs_f64());
         let failed = self.failed();
         format!("{event:<24} {:>9} {rate:>6.0}/s {failed:>6} {p50:>8.1} {p99:>8.1} {longest:>8.1}", self.creations)
     }
@@ -134,10 +134,9 @@ impl Tally {
         )
     }
 
-    /// The time that a share of the creations did not exceed.
-    fn took(&self, share: f64) -> Duration {
-        let last = self.took.len().saturating_sub(1);
-        let index = (share * last as f64).round() as usize;
+    /// The time that so many of a hundred creations did not exceed.
+    fn took(&self, percent: usize) -> Duration {
+        let index = self.took.len().saturating_sub(1) * percent / 100;
         self.took.get(index).copied().unwrap_or_default()
     }
 }

@@ -21,7 +21,7 @@ const AUDIT_LOG: &str = "audit.log";
 const AUDIT: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata",
     "verbs": ["create", "update", "patch"], "resources": [{"group": "", "resources": ["pods", "pods/*"]}]}, {"level": "None"}]}"#;
 /// The API server takes 10 s on an idle machine.
-const START: Duration = Duration::from_secs(180);
+const START: Duration = Duration::from_mins(3);
 
 pub struct ControlPlane {
     pub cluster: Cluster,

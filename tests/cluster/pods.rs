@@ -14,16 +14,17 @@ pub fn bad_container() -> Value {
 
 /// No token is mounted, whose volume has another name each time.
 pub fn pod(name: &str, container: Value) -> Value {
+    let containers = Value::Array(vec![container]);
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
-        "spec": {"automountServiceAccountToken": false, "containers": [container]}})
+        "spec": {"automountServiceAccountToken": false, "containers": containers}})
 }
 
 /// A workload of the group `apps` around a template.
 pub fn workload(kind: &str, name: &str, container: Value) -> Value {
-    let labels = json!({"app": name});
+    let (labels, containers) = (json!({"app": name}), Value::Array(vec![container]));
     json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": {
         "selector": {"matchLabels": labels},
-        "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
     }})
 }
 

@@ -75,11 +75,17 @@ fn main() -> ExitCode {
     let bench = programs.map(|programs| Arc::new(Bench::start(programs)));
     let trials = WAYS.iter().map(|way| {
         let bench = bench.clone();
-        Trial::test(way.name, move || Ok(bench.iter().for_each(|bench| bench.run(way)))).with_ignored_flag(is_left)
+        let run = move || {
+            if let Some(bench) = &bench {
+                bench.run(way);
+            }
+            Ok(())
+        };
+        Trial::test(way.name, run).with_ignored_flag(is_left)
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    if conclusion.has_failed() {
-        bench.iter().for_each(|bench| bench.plane.print_logs());
+    if let Some(bench) = bench.filter(|_| conclusion.has_failed()) {
+        bench.plane.print_logs();
     }
     conclusion.exit_code()
 }

@@ -33,7 +33,7 @@ const EVENTS: &[Event] = &[
 ];
 
 /// A new CA is trusted for a minute before it signs.
-const ROTATION: Duration = Duration::from_secs(180);
+const ROTATION: Duration = Duration::from_mins(3);
 /// Creations before and after each event.
 const BEFORE: usize = 400;
 const AFTER: usize = 2000;

@@ -54,7 +54,7 @@ fn every_kind(container: &Value) -> Vec<(&'static str, Value)> {
 fn kubectl(suite: &Suite) {
     let namespace = suite.namespace("templates");
     let manifest = workload("Deployment", "web", bad_container()).to_string();
-    let shown: String = WARNINGS.iter().map(|warning| format!("Warning: {warning}\n")).collect();
+    let shown: String = WARNINGS.map(|warning| format!("Warning: {warning}\n")).concat();
     let as_errors = format!("{shown}error: 3 warnings received\n");
     for (more, code, output, error) in [
         (&["--dry-run=server"][..], 0, "deployment.apps/web created (server dry run)\n", shown.as_str()),

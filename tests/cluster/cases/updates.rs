@@ -86,7 +86,7 @@ fn scale_and_annotate(suite: &Suite, path: &str) {
     suite.cluster.replace(&format!("{path}/scale"), &with(scale, &json!({"spec": {"replicas": 1}}))).object();
 }
 
-/// Its controller scales and annotates the ReplicaSets of before, bad as they are: a refusal would freeze the rollout.
+/// Its controller scales and annotates the old `ReplicaSet`s, bad as they are: a refusal would freeze the rollout.
 fn deployment(suite: &Suite) {
     let namespace = suite.namespace("strict");
     let path = old(suite, &namespace, "deployments", workload("Deployment", "web", bad_container()));
@@ -133,8 +133,8 @@ fn resize(suite: &Suite) {
     suite.cluster.create(&namespace.path("pods"), &pod("web", with(good_container(), &requests))).object();
     let path = format!("{}/web/resize", namespace.path("pods"));
     let resize = |resources: Value| {
-        let patch = json!({"spec": {"containers": [{"name": "app", "resources": resources}]}});
-        suite.cluster.patch(&path, &patch)
+        let change = json!({"spec": {"containers": [{"name": "app", "resources": resources}]}});
+        suite.cluster.patch(&path, &change)
     };
     let cpu = resize(json!({"limits": {"cpu": "4"}}));
     assert_eq!(cpu.warnings, ["container \"app\": GOMAXPROCS stale until a restart (resizePolicy RestartContainer)"]);

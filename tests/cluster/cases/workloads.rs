@@ -104,7 +104,7 @@ fn without(container: &Value, fields: &[&str]) -> Value {
     container
 }
 
-/// The API server refuses RestartContainer in a Pod that never restarts.
+/// The API server refuses `RestartContainer` in a Pod that never restarts.
 fn job(suite: &Suite) {
     let namespace = suite.namespace("fitted");
     let ports = with(good_container(), &json!({"ports": [{"name": "http", "containerPort": 8080}]}));
