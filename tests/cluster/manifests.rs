@@ -158,7 +158,7 @@ fn monitoring(bench: &Bench) {
     }
 }
 
-/// GitOps tools apply again and again: what podfit wrote into its configurations stays, and nothing differs.
+/// Tools of `GitOps` apply again and again: what podfit wrote into its configurations stays, and nothing differs.
 fn second_apply(bench: &Bench) {
     let _podfit = bench.podfit();
     let before = written_by_podfit(bench);
