@@ -116,7 +116,8 @@ fn debug(suite: &Suite) {
     let path = old(suite, &namespace, "pods", pod("web", bad_container()));
     let debug = |image: &str| {
         let image = format!("--image={image}");
-        let arguments = ["-n", &namespace.name, "debug", "web", &image, "--container=look", "--", "true"];
+        let arguments =
+            ["-n", &namespace.name, "debug", "web", &image, "--container=look", "--profile=general", "--", "true"];
         suite.cluster.kubectl(&arguments, "").error
     };
     let refused = "Error from server (Forbidden): admission webhook \"validate.podfit.dev\" denied the request: ephemeral \
