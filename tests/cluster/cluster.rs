@@ -92,6 +92,12 @@ impl Cluster {
         self.runtime.block_on(self.text("/readyz")).is_ok()
     }
 
+    /// Of the version 1.MINOR; some add a sign to it.
+    pub fn minor(&self) -> u64 {
+        let version = self.get("/version").object();
+        version["minor"].as_str().unwrap().trim_end_matches('+').parse().unwrap()
+    }
+
     pub fn has_default_account(&self, namespace: &str) -> bool {
         self.get(&format!("{}/default", path("serviceaccounts", namespace))).code == 200
     }

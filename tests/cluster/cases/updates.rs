@@ -82,8 +82,10 @@ fn scale_and_annotate(suite: &Suite, path: &str) {
         let answer = suite.cluster.patch(path, &patch);
         assert_eq!((answer.code, answer.warnings), (200, vec![]), "{patch}");
     }
+    // Of no version: its controller writes the status meanwhile.
+    let fewer = json!({"metadata": {"resourceVersion": null}, "spec": {"replicas": 1}});
     let scale = suite.cluster.get(&format!("{path}/scale")).object();
-    suite.cluster.replace(&format!("{path}/scale"), &with(scale, &json!({"spec": {"replicas": 1}}))).object();
+    suite.cluster.replace(&format!("{path}/scale"), &with(scale, &fewer)).object();
 }
 
 /// Its controller scales and annotates the old `ReplicaSet`s, bad as they are: a refusal would freeze the rollout.
@@ -114,7 +116,8 @@ fn debug(suite: &Suite) {
     let path = old(suite, &namespace, "pods", pod("web", bad_container()));
     let debug = |image: &str| {
         let image = format!("--image={image}");
-        let arguments = ["-n", &namespace.name, "debug", "web", &image, "--container=look", "--", "true"];
+        let arguments =
+            ["-n", &namespace.name, "debug", "web", &image, "--container=look", "--profile=general", "--", "true"];
         suite.cluster.kubectl(&arguments, "").error
     };
     let refused = "Error from server (Forbidden): admission webhook \"validate.podfit.dev\" denied the request: ephemeral \
