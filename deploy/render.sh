@@ -21,7 +21,7 @@ main() {
     for preset in audit warn default strict; do
         policy "$preset" --set "policies.preset=$preset"
     done
-    policy http-services --set policies.httpServices=true
+    policy http-services --set policies.preset=default,policies.httpServices=true
     policy node-debug
     cp chart/dashboards/podfit.json "$target/dashboards/"
 }

@@ -113,6 +113,25 @@ fn a_late_sub_resource_or_operation_counts() {
     }
 }
 
+/// Before or behind all that tells what the object is: two objects could be read as either.
+#[test]
+fn two_objects_do_not_decode() {
+    let whole = review_of(&careless()).to_string();
+    let (head, object) = whole.split_at(whole.find("\"object\"").unwrap());
+    let early = whole.replacen("\"uid\"", "\"object\":{},\"object\":{},\"uid\"", 1);
+    let rows = [
+        ("behind", format!("{head}\"object\":{{}},{object}")),
+        ("before", early.clone()),
+        ("old ones before", early.replace("\"object\":{}", "\"oldObject\":{}")),
+    ];
+    for (name, body) in rows {
+        let mutate = answer(Phase::Mutate, &body);
+        assert_eq!((mutate.status, mutate.record.decision), (200, Decision::Failed), "{name}");
+        let validate = answer(Phase::Validate, &body);
+        assert_eq!((validate.status, validate.record.decision), (500, Decision::Failed), "{name}");
+    }
+}
+
 #[test]
 fn the_uid_comes_back_as_it_was() {
     for uid in [UID, "a\"b\\c", "\u{1}\n\t", "é\u{1f980}", "</script>", &"x".repeat(10_000)] {

@@ -100,6 +100,8 @@ struct Reader<'a, 'c> {
     /// An object that came before it could be told what it is.
     early_object: Option<&'a RawValue>,
     old_object: Option<&'a RawValue>,
+    /// `object` or `oldObject` stands twice, which was seen before there was a choice.
+    is_ambiguous: bool,
 }
 
 const UID: u16 = 1;
@@ -111,6 +113,8 @@ const NAME: u16 = 32;
 const NAMESPACE: u16 = 64;
 const OBJECT: u16 = 128;
 const OLD_OBJECT: u16 = 256;
+
+const TWICE: &str = "a key of the request stands twice";
 
 /// What a choice needs. A `subResource` may be absent, so it may still come: then the choice is made again.
 const ENOUGH: u16 = UID | KIND | OPERATION | USER | NAMESPACE;
@@ -128,6 +132,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             object: None,
             early_object: None,
             old_object: None,
+            is_ambiguous: false,
         }
     }
 
@@ -158,6 +163,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             Err(decision) => return Reading::Settled(decision),
         };
         let object = match self.early_object {
+            _ if self.is_ambiguous => Err(serde_json::Error::custom(TWICE)),
             Some(early) => Workload::decode(scope.kind, early.get()).map(Some),
             None => Ok(self.object.take()),
         };
@@ -168,7 +174,7 @@ impl<'a, 'c> Reader<'a, 'c> {
     }
 
     fn object<A: MapAccess<'a>>(&mut self, map: &mut A) -> Result<(), A::Error> {
-        self.see(OBJECT)?;
+        self.see_object(OBJECT)?;
         if !self.may_choose() {
             self.early_object = map.next_value()?;
             return Ok(());
@@ -196,8 +202,18 @@ impl<'a, 'c> Reader<'a, 'c> {
 
     fn see<E: serde::de::Error>(&mut self, bit: u16) -> Result<(), E> {
         if self.seen & bit != 0 {
-            return Err(E::custom("a key of the request stands twice"));
+            return Err(E::custom(TWICE));
         }
+        self.seen |= bit;
+        Ok(())
+    }
+
+    /// Without a choice the uid may still come, and with it an answer.
+    fn see_object<E: serde::de::Error>(&mut self, bit: u16) -> Result<(), E> {
+        if self.choice.is_some() {
+            return self.see(bit);
+        }
+        self.is_ambiguous |= self.seen & bit != 0;
         self.seen |= bit;
         Ok(())
     }
@@ -271,7 +287,7 @@ impl<'de> Visitor<'de> for Request<'_, 'de, '_> {
                 }
                 "object" => reader.object(&mut map)?,
                 "oldObject" => {
-                    reader.see(OLD_OBJECT)?;
+                    reader.see_object(OLD_OBJECT)?;
                     reader.old_object = map.next_value()?;
                 }
                 _ => drop(map.next_value::<IgnoredAny>()?),

@@ -296,10 +296,12 @@ impl Keeper {
     }
 
     fn publish(&mut self, trouble: Option<&Trouble>) {
+        // Waiting, with something to show, is for its time to come.
+        let waits = matches!(trouble, Some(Trouble::Waiting(_)));
         let trouble = trouble.map(ToString::to_string);
         self.said.say("certificates cannot be kept", trouble.clone());
         let unready = match &self.shown {
-            Some(shown) if self.trusted.contains(&shown.pair.ca) => None,
+            Some(shown) if self.trusted.contains(&shown.pair.ca) && !waits => None,
             Some(_) => Some(trouble.unwrap_or_else(|| "the webhook configurations do not hold our CA yet".to_owned())),
             None => Some(trouble.unwrap_or_else(|| "no certificate yet".to_owned())),
         };

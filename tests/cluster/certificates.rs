@@ -80,7 +80,7 @@ fn main() -> ExitCode {
         Trial::test(name, run).with_ignored_flag(is_left)
     });
     if is_left {
-        println!("certificates: left out: there is no control plane; tests/cluster/install.sh builds one");
+        println!("left out: certificates: there is no control plane; tests/cluster/install.sh builds one");
     }
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }

@@ -1,7 +1,16 @@
 #!/usr/bin/env bash
 # Builds the programs of a control plane from their Go modules: `install.sh DIRECTORY` puts those that neither DIRECTORY nor
-# KUBEBUILDER_ASSETS has into DIRECTORY. PODFIT_KUBERNETES chooses a folder of programs/. Called by `.ci/run cluster`.
+# KUBEBUILDER_ASSETS has into DIRECTORY. PODFIT_KUBERNETES chooses a folder of programs/. `install.sh --fetch DIRECTORY` only
+# fetches Go and the modules, so that a network without them can be told from a program that does not build.
+# Called by `.ci/run cluster`.
 set -euo pipefail
+
+step=build
+if [[ ${1:-} == --fetch ]]; then
+    step=fetch
+    shift
+fi
+readonly step
 
 directory=$(realpath -m "${1:?a directory}")
 readonly directory
@@ -12,16 +21,28 @@ readonly programs
 
 main() {
     mkdir -p "$directory"
-    build "$kubernetes" etcd go.etcd.io/etcd/server/v3
-    build "$kubernetes" kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
-    build "$kubernetes" kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager
-    build "$kubernetes" kubectl k8s.io/kubernetes/cmd/kubectl
-    build helm helm helm.sh/helm/v4/cmd/helm
+    "$step" "$kubernetes" etcd go.etcd.io/etcd/server/v3
+    "$step" "$kubernetes" kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
+    "$step" "$kubernetes" kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager
+    "$step" "$kubernetes" kubectl k8s.io/kubernetes/cmd/kubectl
+    "$step" helm helm helm.sh/helm/v4/cmd/helm
+}
+
+fetch() {
+    local module=$1 program=$2 package=$3
+    is_there "$program" && return
+    need_go
+    cd "$programs/$module"
+    go list -mod=readonly -deps "$package" >/dev/null
+}
+
+is_there() {
+    [[ -x $directory/$1 || -x ${KUBEBUILDER_ASSETS:-}/$1 ]]
 }
 
 build() {
     local module=$1 program=$2 package=$3 started=$SECONDS
-    [[ -x $directory/$program || -x ${KUBEBUILDER_ASSETS:-}/$program ]] && return
+    is_there "$program" && return
     need_go
     cd "$programs/$module"
     CGO_ENABLED=0 go build -mod=readonly -ldflags "-s -w $(stamp)" -o "$directory/.$program" "$package"

@@ -72,6 +72,11 @@ pub(super) fn plan(now: Timestamp, seen: &Seen<'_>, periods: &Periods) -> Step {
 }
 
 fn with_leaf(now: Timestamp, seen: &Seen<'_>, periods: &Periods, signing: &Signing, leaf: &Leaf) -> Step {
+    let settled = |period| seen.trusted && seen.unchanged >= period;
+    // By a CA that has not begun nobody can call us: waiting for the overlap would only make that longer.
+    if now < signing.validity.from && seen.held.next.is_some() && seen.trusted {
+        return Step::Switch;
+    }
     let begins = leaf.validity.from.max(signing.validity.from);
     if now < begins {
         return Step::Wait(format!(
@@ -81,7 +86,6 @@ fn with_leaf(now: Timestamp, seen: &Seen<'_>, periods: &Periods, signing: &Signi
     if signing.key.is_some() && leaf.validity.is_due(now) {
         return Step::Renew;
     }
-    let settled = |period| seen.trusted && seen.unchanged >= period;
     match (&seen.held.next, &seen.held.previous) {
         (Some(_), _) if settled(periods.overlap) => Step::Switch,
         (None, _) if signing.key.is_none() || signing.validity.is_due(now) => Step::Announce,
@@ -94,7 +98,8 @@ fn with_leaf(now: Timestamp, seen: &Seen<'_>, periods: &Periods, signing: &Signi
 /// trusted and served stays so; who does not, as after a restart, leaves the others the time to.
 fn without_authority(now: Timestamp, seen: &Seen<'_>, periods: &Periods) -> Step {
     let remembered = seen.remembered.and_then(|held| held.signing.as_ref());
-    if remembered.is_some_and(|signing| signing.key.is_some() && now < signing.validity.until) {
+    let holds = |signing: &Signing| signing.validity.from <= now && now < signing.validity.until;
+    if remembered.is_some_and(|signing| signing.key.is_some() && holds(signing)) {
         Step::Restore
     } else if seen.bundled && seen.unchanged < periods.patience {
         Step::Wait("another replica may still write back what it remembers".to_owned())

@@ -30,7 +30,11 @@ fn the_chart_has_the_version_of_the_program() {
 #[test]
 fn excluded_namespaces_are_one_value() {
     let Some(helm) = program("helm", "the value excludedNamespaces") else { return };
-    let arguments = ["--namespace=elsewhere", "--set=excludedNamespaces={a,b}", "--set=policies.httpServices=true"];
+    let arguments = [
+        "--namespace=elsewhere",
+        "--set=excludedNamespaces={a,b}",
+        "--set=policies.preset=default,policies.httpServices=true",
+    ];
     let objects = objects(&stdout(&template(&helm, &arguments)));
     let expected = json!(["a", "b", "elsewhere"]);
     for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {

@@ -179,5 +179,22 @@ fn a_clock_is_wrong() {
         row("CA not begun", late_ca(), begins("2026-11-24T10:00:00Z")),
         Row { asked: Some(Rotate::Leaf), ..row("leaf not begun, another asked for", late_leaf(), Step::Renew) },
         Row { asked: Some(Rotate::Authority), ..row("CA not begun, another asked for", late_ca(), Step::Announce) },
+        Row {
+            unchanged: Duration::ZERO,
+            ..row(
+                "CA not begun, and another that is trusted",
+                Held { next: announced().next, ..late_ca() },
+                Step::Switch,
+            )
+        },
+        Row {
+            trusted: false,
+            ..row(
+                "CA not begun, and another that is not trusted",
+                Held { next: announced().next, ..late_ca() },
+                begins("2026-11-24T10:00:00Z"),
+            )
+        },
+        Row { remembered: Some(late_ca()), ..row("CA not begun, and deleted", Held::default(), Step::Make) },
     ]);
 }
