@@ -125,6 +125,8 @@ impl Egress {
             if held.is_ready.load(Ordering::Relaxed)
                 && let Ok(server) = TcpStream::connect(held.backend.webhook).await
             {
+                // Otherwise Nagle's algorithm holds a review back for the 40 ms of a delayed ACK.
+                let _ = server.set_nodelay(true);
                 return Some((server, Arc::clone(held)));
             }
         }

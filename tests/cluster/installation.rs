@@ -1,12 +1,7 @@
 //! podfit in a control plane of ours: `deploy/base` as it is shipped, and replicas as processes behind `egress.rs`, since no
 //! node runs its Deployment.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{env, fs, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -19,7 +14,8 @@ use crate::{
     process::Process,
 };
 
-const PODFIT: &str = env!("CARGO_BIN_EXE_podfit");
+/// Another program than the one just built: the release build, for figures.
+const PODFIT_PROGRAM: &str = "PODFIT_PROGRAM";
 pub const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
 pub const NAMESPACE: &str = "podfit-system";
 const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1";
@@ -75,7 +71,7 @@ impl Installation {
         arguments.extend(flags.iter().map(|(name, value)| format!("--{name}={value}")));
         let kubeconfig = self.folder.join("podfit.kubeconfig").display().to_string();
         let environment = [("KUBECONFIG", kubeconfig.as_str())];
-        let mut process = Process::start(name, Path::new(PODFIT), &arguments, &environment, &self.folder);
+        let mut process = Process::start(name, &program(), &arguments, &environment, &self.folder);
         wait_for(name, || {
             process.check_alive();
             self.runtime.block_on(egress::is_ready(admin)).then_some(())
@@ -98,6 +94,10 @@ impl Installation {
             println!("--- the end of {}'s log\n{}", replica.process.name, replica.process.tail());
         }
     }
+}
+
+fn program() -> PathBuf {
+    env::var_os(PODFIT_PROGRAM).unwrap_or_else(|| env!("CARGO_BIN_EXE_podfit").into()).into()
 }
 
 /// Lets both webhooks fail closed, while no replica is there to answer: each is seen to refuse. `/validate` comes first, since

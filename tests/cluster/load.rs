@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::cluster::{Call, Cluster};
 
-const PER_SECOND: u32 = 200;
+pub const PER_SECOND: u32 = 200;
 /// A machine that cannot keep the rate shows a lower one, instead of time-outs that are its own.
 const AT_ONCE: usize = 20;
 
@@ -52,9 +52,11 @@ pub struct Tally {
 }
 
 impl Load {
-    pub fn start(cluster: &Cluster, pods: &str, pod: &Value) -> Self {
+    pub fn start(cluster: &Cluster, pods: &str, pod: &Value, per_second: u32) -> Self {
         let (is_over, started) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let stream = stream(cluster.clone(), pods.to_owned(), pod.clone(), Arc::clone(&is_over), Arc::clone(&started));
+        let ticks = Duration::from_secs(1) / per_second;
+        let stream =
+            stream(cluster.clone(), pods.to_owned(), pod.clone(), ticks, Arc::clone(&is_over), Arc::clone(&started));
         Self { is_over, started, task: cluster.runtime().spawn(stream), cluster: cluster.clone() }
     }
 
@@ -87,11 +89,12 @@ async fn stream(
     cluster: Cluster,
     pods: String,
     pod: Value,
+    ticks: Duration,
     is_over: Arc<AtomicBool>,
     started: Arc<AtomicUsize>,
 ) -> Vec<Creation> {
     let (pods, pod) = (Arc::new(pods), Arc::new(pod));
-    let mut ticks = interval(Duration::from_secs(1) / PER_SECOND);
+    let mut ticks = interval(ticks);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut creations, permits) = (JoinSet::new(), Arc::new(Semaphore::new(AT_ONCE)));
     while !is_over.load(Ordering::Relaxed) {

@@ -17,7 +17,7 @@ use crate::{
     cases::{Case, Needs},
     cluster::Cluster,
     installation::Installation,
-    latency,
+    latency::Latency,
     plane::ControlPlane,
     programs::{KUBEBUILDER_ASSETS, PODFIT_CONTROL_PLANE, Programs},
 };
@@ -107,7 +107,7 @@ impl Suite {
     }
 
     pub fn print_latency(&self) {
-        latency::print(&self.cluster);
+        Latency::read(&self.cluster).print();
     }
 
     pub fn print_logs(&self) {

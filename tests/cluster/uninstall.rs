@@ -35,7 +35,7 @@ use tokio::runtime::Runtime;
 use cluster::{Call, Cluster, path, wait_for};
 use egress::Egress;
 use installation::{DEPLOY, Installation, NAMESPACE, Replica, fail_closed, refuses};
-use load::{Load, Tally};
+use load::{Load, PER_SECOND, Tally};
 use plane::ControlPlane;
 use pods::{good_container, pod};
 use programs::Programs;
@@ -117,7 +117,7 @@ impl Bench {
 
         let (start, mut plain) = (Instant::now(), pod("", good_container()));
         plain["metadata"] = json!({"generateName": "load-"});
-        let load = Load::start(self.cluster(), &path("pods", "default"), &plain);
+        let load = Load::start(self.cluster(), &path("pods", "default"), &plain, PER_SECOND);
         load.wait(200);
         thread::scope(|scope| {
             let uninstalled = scope.spawn(|| (way.uninstall)(self));

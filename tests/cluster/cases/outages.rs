@@ -8,7 +8,8 @@ use super::{Case, Needs, case};
 use crate::{
     cluster::{Cluster, path, wait_for, wait_within},
     installation::{NAMESPACE, Replica, fail_closed, fail_open},
-    load::{Load, Tally},
+    latency::Latency,
+    load::{Load, PER_SECOND, Tally},
     pods::{bad_container, good_container, pod},
     suite::{Local, Suite},
 };
@@ -34,6 +35,8 @@ const EVENTS: &[Event] = &[
 
 /// A new CA is trusted for a minute before it signs.
 const ROTATION: Duration = Duration::from_mins(3);
+/// Creations a second that leave the machine idle for most of the time.
+const UNHURRIED: u32 = 20;
 /// Creations before and after each event.
 const BEFORE: usize = 400;
 const AFTER: usize = 2000;
@@ -72,6 +75,7 @@ fn events(suite: &Suite) {
         (answer.code == 201).then_some(())
     });
 
+    unhurried(suite, &namespace.path("pods"), &plain);
     println!("\n{}", Tally::heading());
     let mut spoiled = Vec::new();
     for event in EVENTS {
@@ -79,7 +83,7 @@ fn events(suite: &Suite) {
         let scene = Scene {
             cluster: &suite.cluster,
             local,
-            load: Load::start(&suite.cluster, &namespace.path("pods"), &plain),
+            load: Load::start(&suite.cluster, &namespace.path("pods"), &plain, PER_SECOND),
         };
         scene.load.wait(BEFORE);
         let may_fail = (event.happen)(&scene, &mut replicas);
@@ -93,6 +97,17 @@ fn events(suite: &Suite) {
     local.installation.route_home();
     fail_open(&suite.cluster);
     assert!(spoiled.is_empty(), "{}", spoiled.join("\n"));
+}
+
+/// What the webhooks add to a creation where nothing waits for the machine.
+fn unhurried(suite: &Suite, pods: &str, pod: &Value) {
+    let (before, start) = (Latency::read(&suite.cluster), Instant::now());
+    let load = Load::start(&suite.cluster, pods, pod, UNHURRIED);
+    load.wait(500);
+    let tally = load.finish(start);
+    println!("\n{}\n{}", Tally::heading(), tally.row("nothing, unhurried"));
+    Latency::read(&suite.cluster).since(&before).print();
+    assert_eq!(tally.failed(), 0, "{:#?}", tally.failures);
 }
 
 /// As a Deployment does it with `maxSurge: 1`: the new one is ready before the old one is told to end.
