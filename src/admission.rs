@@ -288,7 +288,8 @@ fn mutation(head: &Head<'_>, verdict: &Verdict<'_>, pod: &Pod<'_>) -> Answer {
 /// `others`: warnings beside those of the findings.
 fn validation(head: &Head<'_>, object: &Workload<'_>, verdict: &Verdict<'_>, others: Vec<String>) -> Answer {
     let of = |mode| verdict.findings.iter().filter(move |finding| finding.mode == mode);
-    let mut warnings: Vec<String> = of(Mode::Warn).take(response::MAX_WARNINGS).map(response::in_brief).collect();
+    let brief = |finding: &Finding<'_>| response::in_brief(finding, object);
+    let mut warnings: Vec<String> = of(Mode::Warn).take(response::MAX_WARNINGS).map(brief).collect();
     warnings.extend(others);
     let denied: Vec<&Finding<'_>> = of(Mode::Deny).collect();
     let decision = match (denied.is_empty(), warnings.is_empty()) {

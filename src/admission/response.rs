@@ -165,9 +165,15 @@ fn in_full(finding: &Finding<'_>) -> String {
     clean(format!("{} [rule {}, policy {}]", finding.message(), finding.rule.id(), finding.policy))
 }
 
-/// A warning: at most 120 characters where possible, so without the policy.
-pub fn in_brief(finding: &Finding<'_>) -> String {
-    format!("{} [{}]", finding.message(), finding.rule.id())
+/// A warning: at most 120 characters where possible, so without the policy. A template's has the field first, as the API
+/// server writes its own, since a manifest may hold several templates.
+pub fn in_brief(finding: &Finding<'_>, object: &Workload<'_>) -> String {
+    let brief = format!("{} [{}]", finding.message(), finding.rule.id());
+    if object.kind.is_template() {
+        format!("{}: {brief}", pointer::field_path(&finding.pointer(object)))
+    } else {
+        brief
+    }
 }
 
 /// In base64, written where it belongs: a patch is the most of an answer.

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use podfit::manifest;
+use podfit::{manifest, pointer::field_path};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -123,8 +123,11 @@ impl<'c> Bench<'c> {
                 |mode: &'static str| of_file(&report["findings"], index).filter(move |finding| finding["mode"] == mode);
             let denies = of_mode("Deny").next().is_some();
             differences.compare(case, "refused --as-admission", &denies, &case.expected.denial.is_some());
+            // The field is in the report beside the message; a template's warning has it in front.
             let warnings = of_mode("Warn").map(|finding| {
-                format!("{} [{}]", finding["message"].as_str().unwrap(), finding["rule"].as_str().unwrap())
+                let brief = format!("{} [{}]", finding["message"].as_str().unwrap(), finding["rule"].as_str().unwrap());
+                let field = field_path(finding["pointer"].as_str().unwrap());
+                if finding["object"]["kind"] == "Pod" { brief } else { format!("{field}: {brief}") }
             });
             // Others are about annotations, which `check` tells beside the report.
             let of_findings = |text: &&String| !text.starts_with("podfit.dev/") && !text.contains(" gets no ");

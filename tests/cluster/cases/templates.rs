@@ -16,9 +16,9 @@ pub const CASES: &[Case] = &[
 
 /// Of the bad container.
 const WARNINGS: [&str; 3] = [
-    "container \"app\" has no CPU limit; set resources.limits.cpu, such as 500m [resource-limits]",
-    "container \"app\" has no memory limit; set resources.limits.memory, such as 256Mi [resource-limits]",
-    "container \"app\" uses the image \"example.com/app\", which has no tag, so \"latest\" is implied; write a fixed tag or a digest [image-tag]",
+    "spec.template.spec.containers[0].resources.limits.cpu: container \"app\" has no CPU limit; set resources.limits.cpu, such as 500m [resource-limits]",
+    "spec.template.spec.containers[0].resources.limits.memory: container \"app\" has no memory limit; set resources.limits.memory, such as 256Mi [resource-limits]",
+    "spec.template.spec.containers[0].image: container \"app\" uses the image \"example.com/app\", which has no tag, so \"latest\" is implied; write a fixed tag or a digest [image-tag]",
 ];
 
 fn kinds(suite: &Suite) {
