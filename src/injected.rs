@@ -68,6 +68,12 @@ impl<'a> Injected<'a> {
         self.record(container, variable).map_or(0, |record| record.kept)
     }
 
+    /// What is recorded of a variable or probe: its value where that is a literal, its source, its policy.
+    pub fn recorded(&self, container: &str, subject: &str) -> Option<(Option<&str>, &str, &str)> {
+        let record = self.record(container, subject)?;
+        Some((record.value.as_ref().map(|value| value.as_str()), record.source.as_str(), record.policy.as_str()))
+    }
+
     pub fn names(&self, container: &str, subject: &str) -> bool {
         self.record(container, subject).is_some()
     }

@@ -1,0 +1,75 @@
+//! Which policy governs each rule of an object, and why every other one does not.
+
+use super::{Explained, Row};
+use crate::{
+    policy::{InForce, Mode, Policy, Subject},
+    rules::Rule,
+};
+
+pub(super) fn rows(explained: &Explained<'_>) -> Vec<Row> {
+    let labels = &explained.pod.workload.pod_metadata().labels;
+    let context = explained.context;
+    let subject = Subject { namespace: context.namespace, namespace_labels: context.labels, pod_labels: labels };
+    let in_force = explained.policies.in_force(&subject);
+    let mut rows: Vec<Row> = Rule::ALL.into_iter().map(|rule| of_rule(rule, &in_force)).collect();
+    for policy in explained.policies.policies() {
+        match policy.selector.mismatch(&subject) {
+            Some(mismatch) => rows.push(of_policy(policy, "no match", mismatch.to_string())),
+            None => rows.extend(defeat(policy, &in_force)),
+        }
+    }
+    rows
+}
+
+fn of_rule(rule: Rule, in_force: &InForce<'_>) -> Row {
+    let (value, why) = match governor(rule, in_force) {
+        Some((policy, mode)) => (mode.as_str(), format!("policy {}", policy.name)),
+        None => (Mode::Disabled.as_str(), "no matching policy names it".to_owned()),
+    };
+    Row { subject: rule.id().to_owned(), value: value.to_owned(), why }
+}
+
+/// A policy that matches may still have nothing to say: another comes first in rules that both name.
+fn defeat(policy: &Policy, in_force: &InForce<'_>) -> Option<Row> {
+    let named: Vec<Rule> = Rule::ALL.into_iter().filter(|rule| names(policy, *rule)).collect();
+    if named.is_empty() {
+        return Some(of_policy(policy, "matches", "it names no rule".to_owned()));
+    }
+    let lost = named.iter().filter_map(|rule| {
+        let (winner, _) = governor(*rule, in_force)?;
+        (winner.name != policy.name).then(|| format!("{}: {}", rule.id(), before(winner, policy)))
+    });
+    let lost: Vec<String> = lost.collect();
+    (!lost.is_empty()).then(|| of_policy(policy, "outranked", lost.join("; ")))
+}
+
+fn before(winner: &Policy, policy: &Policy) -> String {
+    if winner.priority == policy.priority {
+        return format!("policy {} has the same priority, {}, and its name comes first", winner.name, winner.priority);
+    }
+    format!("policy {} has priority {}, this one {}", winner.name, winner.priority, policy.priority)
+}
+
+fn of_policy(policy: &Policy, value: &str, why: String) -> Row {
+    Row { subject: format!("policy {}", policy.name), value: value.to_owned(), why }
+}
+
+fn governor<'p>(rule: Rule, in_force: &InForce<'p>) -> Option<(&'p Policy, Mode)> {
+    match rule {
+        Rule::ResourceLimits => in_force.resource_limits.map(|governed| (governed.policy, governed.settings.mode)),
+        Rule::ImageTag => in_force.image_tag.map(|governed| (governed.policy, governed.settings.mode)),
+        Rule::PodIdentity => in_force.pod_identity.map(|governed| (governed.policy, governed.settings.mode)),
+        Rule::RuntimeSizing => in_force.runtime_sizing.map(|governed| (governed.policy, governed.settings.mode)),
+        Rule::Probes => in_force.probes.map(|governed| (governed.policy, governed.settings.mode)),
+    }
+}
+
+fn names(policy: &Policy, rule: Rule) -> bool {
+    match rule {
+        Rule::ResourceLimits => policy.resource_limits.is_some(),
+        Rule::ImageTag => policy.image_tag.is_some(),
+        Rule::PodIdentity => policy.pod_identity.is_some(),
+        Rule::RuntimeSizing => policy.runtime_sizing.is_some(),
+        Rule::Probes => policy.probes.is_some(),
+    }
+}
