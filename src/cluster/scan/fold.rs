@@ -1,0 +1,214 @@
+//! What a scan keeps of each verdict: findings by owner, with the number of Pods that have them. Verdicts are dropped.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    cluster::client::Failure,
+    policy::Mode,
+    report::{JudgedObject, ObjectName, Report, ReportedError, ReportedFinding, count},
+    verdict::{Finding, Verdict},
+    workload::Workload,
+};
+
+/// More are counted, not listed: some 30 MB, and more than anybody reads.
+const MAX_LISTED_FINDINGS: usize = 50_000;
+
+#[derive(Debug, Default)]
+pub(super) struct Fold {
+    owners: BTreeMap<Place, Owner>,
+    pods: usize,
+    listed: usize,
+    counted: BTreeMap<Mode, usize>,
+    passed_over: BTreeMap<&'static str, usize>,
+    /// By policy and reason: Pods that rely on an exemption.
+    relying: BTreeMap<(String, String), usize>,
+    notes: BTreeSet<String>,
+    errors: Vec<ReportedError>,
+    gaps: Gaps,
+}
+
+/// By namespace, kind and name: the order of the report.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    namespace: Option<String>,
+    kind: String,
+    name: String,
+    api_version: String,
+}
+
+/// Replicas are alike, so that what is counted without being told apart is the most that one of them has.
+#[derive(Debug, Default)]
+struct Owner {
+    pods: usize,
+    injections: usize,
+    exempted: usize,
+    skipped: usize,
+    findings: Vec<ReportedFinding>,
+    /// Those of `relying` that any of its Pods needs.
+    exemptions: BTreeSet<(String, String)>,
+}
+
+/// Where something was not judged: whoever keeps what a scan says must not take silence there for health.
+#[derive(Debug, Default)]
+pub struct Gaps {
+    everywhere: bool,
+    namespaces: BTreeSet<String>,
+}
+
+impl Gaps {
+    pub fn holds(&self, namespace: &str) -> bool {
+        self.everywhere || self.namespaces.contains(namespace)
+    }
+
+    fn add(&mut self, namespace: Option<&str>) {
+        match namespace {
+            Some(namespace) => drop(self.namespaces.insert(namespace.to_owned())),
+            None => self.everywhere = true,
+        }
+    }
+}
+
+impl Fold {
+    /// Adds the verdict on a Pod of an owner, or on the template of one that has no Pod.
+    pub(super) fn add(&mut self, owner: &ObjectName, workload: &Workload<'_>, verdict: &Verdict<'_>) {
+        let pods = usize::from(!workload.kind.is_template());
+        self.pods += pods;
+        let place = Place::of(owner);
+        let kept = self.owners.entry(place).or_default();
+        kept.pods += pods;
+        kept.exempted = kept.exempted.max(verdict.exempted.len());
+        kept.skipped = kept.skipped.max(verdict.skips.len());
+        let (injections, findings): (Vec<_>, Vec<_>) =
+            verdict.findings.iter().partition(|finding| finding.mode == Mode::Inject);
+        kept.injections = kept.injections.max(injections.len());
+        for finding in findings.into_iter().filter(|finding| finding.mode != Mode::Disabled) {
+            let finding = reported(finding, workload, owner, pods);
+            match kept.findings.iter_mut().find(|kept| is_same(kept, &finding)) {
+                Some(same) => same.pods = same.pods.map(|number| number + pods),
+                None if self.listed < MAX_LISTED_FINDINGS => {
+                    self.listed += 1;
+                    kept.findings.push(finding);
+                }
+                None => *self.counted.entry(finding.mode).or_default() += 1,
+            }
+        }
+        let used: BTreeSet<_> =
+            verdict.exempted.iter().map(|used| (used.policy.to_owned(), used.reason.to_owned())).collect();
+        for exemption in &used {
+            *self.relying.entry(exemption.clone()).or_default() += pods;
+        }
+        kept.exemptions.extend(used);
+        self.notes.extend(verdict.notes.iter().map(|note| format!("{owner}: {note}")));
+    }
+
+    pub(super) fn pass_over(&mut self, why: &'static str) {
+        *self.passed_over.entry(why).or_default() += 1;
+    }
+
+    /// What was looked at, judged or not.
+    pub(super) fn seen(&self) -> usize {
+        self.pods + self.passed_over.values().sum::<usize>()
+    }
+
+    pub(super) fn has(&self, owner: &ObjectName) -> bool {
+        self.owners.contains_key(&Place::of(owner))
+    }
+
+    pub(super) fn note(&mut self, note: String) {
+        self.notes.insert(note);
+    }
+
+    /// Something at a path of the API could not be judged.
+    pub(super) fn fail(&mut self, path: String, namespace: Option<&str>, message: String) {
+        self.gaps.add(namespace);
+        self.errors.push(ReportedError { file: path, place: None, message });
+    }
+
+    pub(super) fn fail_by(&mut self, path: String, namespace: Option<&str>, failure: &Failure) {
+        self.fail(path, namespace, told(failure));
+    }
+
+    /// Pods and owners that rely on an exemption.
+    pub(super) fn relying(&self, policy: &str, reason: &str) -> (usize, usize) {
+        let exemption = (policy.to_owned(), reason.to_owned());
+        let owners = self.owners.values().filter(|owner| owner.exemptions.contains(&exemption)).count();
+        (self.relying.get(&exemption).copied().unwrap_or_default(), owners)
+    }
+
+    pub(super) fn into_report(self) -> (Report, Gaps) {
+        let mut report =
+            Report { pods: Some(self.pods), counted: self.counted, errors: self.errors, ..Report::default() };
+        let unlisted: usize = report.counted.values().sum();
+        for (place, owner) in self.owners {
+            *report.counted.entry(Mode::Inject).or_default() += owner.injections;
+            report.exempted += owner.exempted;
+            report.skipped += owner.skipped;
+            report.findings.extend(owner.findings);
+            let object = place.into_name();
+            report.objects.push(JudgedObject { object, file: None, pods: Some(owner.pods), patch: Vec::new() });
+        }
+        report.passed_over = self.passed_over.values().sum();
+        report.notes = self.notes.into_iter().collect();
+        if report.passed_over > 0 {
+            let kinds = self.passed_over.iter().map(|(why, number)| format!("{number} {why}"));
+            report.notes.push(format!("Pods passed over: {}", kinds.collect::<Vec<_>>().join(", ")));
+        }
+        if unlisted > 0 {
+            report.notes.push(format!(
+                "{} more than the {MAX_LISTED_FINDINGS} that are listed; --namespace shows those of one namespace",
+                count(unlisted, "finding")
+            ));
+        }
+        (report, self.gaps)
+    }
+}
+
+/// A failure, and where the rights for it are written down.
+pub(in crate::cluster) fn told(failure: &Failure) -> String {
+    match failure {
+        Failure::Denied { call, message } => {
+            format!("not allowed to {call}: {message}; docs/scan.md has a ClusterRole that allows it")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn reported(finding: &Finding<'_>, workload: &Workload<'_>, owner: &ObjectName, pods: usize) -> ReportedFinding {
+    let pointer = finding.pointer(workload);
+    let of_pod = pointer.strip_prefix(workload.prefix()).map(str::to_owned);
+    ReportedFinding {
+        rule: finding.rule,
+        reason: finding.reason,
+        mode: finding.mode,
+        policy_mode: Some(finding.policy_mode).filter(|mode| *mode != finding.mode),
+        policy: finding.policy.to_owned(),
+        file: None,
+        span: None,
+        object: owner.clone(),
+        container: finding.container.map(str::to_owned),
+        pointer: of_pod.unwrap_or(pointer),
+        pods: Some(pods),
+        message: finding.message(),
+    }
+}
+
+/// Whether two Pods of an owner have the same finding, wherever its container stands in each.
+fn is_same(one: &ReportedFinding, other: &ReportedFinding) -> bool {
+    let key = |it: &ReportedFinding| (it.rule, it.reason, it.mode);
+    key(one) == key(other)
+        && one.policy == other.policy
+        && one.container == other.container
+        && one.message == other.message
+}
+
+impl Place {
+    fn of(name: &ObjectName) -> Self {
+        let ObjectName { api_version, kind, namespace, name } = name.clone();
+        Self { namespace, kind, name, api_version }
+    }
+
+    fn into_name(self) -> ObjectName {
+        let Self { namespace, kind, name, api_version } = self;
+        ObjectName { api_version, kind, namespace, name }
+    }
+}
