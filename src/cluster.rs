@@ -3,12 +3,16 @@
 
 pub mod certificates;
 mod client;
+mod governance;
 mod list;
+pub mod policies;
 pub mod reports;
+mod said;
 pub mod scan;
 pub mod uninstall;
 
 pub use client::{Cluster, ConnectError, Failure};
+pub use governance::Governance;
 pub use scan::Namespaces;
 
 /// The name of everything that an installation consists of, but for what has a longer one.

@@ -3,23 +3,27 @@
 
 use std::collections::BTreeMap;
 
-use crate::quantity::Quantity;
+use crate::{quantity::Quantity, rules::Rule};
 
+mod crd;
 mod exempt;
 mod labels;
 mod pattern;
 mod reader;
+mod rulebook;
 mod schema;
 mod select;
 mod set;
 mod suggest;
 mod values;
 
-pub use exempt::Exemption;
+pub use crd::custom_resource_definition;
+pub use exempt::{Exemption, Standing};
 pub use labels::{LabelLookup, LabelSelector, NAMESPACE_NAME_LABEL, Operator, Requirement};
 pub use pattern::{Pattern, PatternError};
 pub use reader::Mistake;
-pub use schema::{API_VERSION, DEFAULT_POLICY, KIND, compile, json_schema};
+pub use rulebook::{Jurisdiction, Rulebook};
+pub use schema::{API_VERSION, DEFAULT_POLICY, KIND, PLURAL, compile, json_schema};
 pub use select::{Mismatch, Selector, Subject};
 pub use set::{DuplicateName, Governed, InForce, PolicySet};
 
@@ -63,6 +67,19 @@ pub struct Policy {
     pub runtime_sizing: Option<RuntimeSizing>,
     pub probes: Option<Probes>,
     pub exemptions: Vec<Exemption>,
+}
+
+impl Policy {
+    /// The rules it names.
+    pub fn rules(&self) -> impl Iterator<Item = Rule> {
+        Rule::ALL.into_iter().filter(|rule| match rule {
+            Rule::ResourceLimits => self.resource_limits.is_some(),
+            Rule::ImageTag => self.image_tag.is_some(),
+            Rule::PodIdentity => self.pod_identity.is_some(),
+            Rule::RuntimeSizing => self.runtime_sizing.is_some(),
+            Rule::Probes => self.probes.is_some(),
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

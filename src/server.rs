@@ -25,8 +25,8 @@ mod webhook;
 
 pub use bounds::Bounds;
 pub use certificate::CertificateError;
-pub use reload::ReloadError;
-pub use settings::{CertificateFrom, Settings};
+pub use reload::{Policies, ReloadError};
+pub use settings::{CertificateFrom, FromCluster, Settings};
 
 use admin::Admin;
 use certificate::Followed;
@@ -77,13 +77,12 @@ pub async fn run(
     let metrics = Arc::new(Metrics::new(&lost_lines));
     let certificate = Followed::load(&settings.certificate)?;
     let tls = certificate::tls(&certificate.resolver(), settings.client_ca.as_deref())?;
-    let policies = reload::Policies::load(settings.policy.clone())?;
-    let health = Arc::new(Health::new(certificate.resolver(), &settings.certificate));
-    let webhook =
-        Arc::new(Webhook::new(policies.current(), Arc::clone(&metrics), Arc::clone(&health), settings.bounds));
-    log::serving(&listeners, &settings, &policies.current().load(), &certificate.resolver())?;
+    let book = settings.policies.book();
+    let health = Arc::new(Health::new(certificate.resolver(), &settings.certificate, Arc::clone(&book)));
+    let webhook = Arc::new(Webhook::new(book, Arc::clone(&metrics), Arc::clone(&health), settings.bounds));
+    log::serving(&listeners, &settings, &certificate.resolver())?;
 
-    let bounds = settings.bounds;
+    let (bounds, policies) = (settings.bounds, settings.policies);
     let mut background = JoinSet::new();
     background.spawn(reload::poll(Watched::new(certificate, policies, Arc::clone(&metrics)), bounds.poll));
     let _admin = Admin::start(listeners.admin, routes::admin(Arc::clone(&health), metrics), bounds)?;

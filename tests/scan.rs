@@ -20,7 +20,7 @@ mod rights;
 use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
-use stand_in::{StandIn, World, shop};
+use stand_in::{Denied, StandIn, World, shop};
 
 /// What a command printed.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ fn a_namespace_restricts_it_and_must_be_there() {
     assert_eq!((printed.code, &printed.json()["summary"]), (1, &summary));
 
     let printed = scan(&stand_in, &["-n", "bnak"]);
-    let expected = ["error: get namespaces/bnak: there is none of this name", "--> /api/v1/namespaces/bnak"];
+    let expected = ["error: get namespaces/bnak: there is none", "--> /api/v1/namespaces/bnak"];
     assert_eq!((printed.code, printed.told()), (2, expected.to_vec()));
 }
 
@@ -113,6 +113,34 @@ fn labels_of_namespaces_are_the_clusters() {
 }
 
 #[test]
+fn policies_of_the_cluster_are_used_where_none_are_given() {
+    let mut world = shop();
+    let policy = |name: &str, spec: Value| serde_json::json!({"apiVersion": "podfit.dev/v1alpha1", "kind": "SizingPolicy", "metadata": {"name": name}, "spec": spec});
+    world.add(policy("images", serde_json::json!({"imageTag": {"mode": "Warn"}})));
+    world.add(policy("mistaken", serde_json::json!({"imageTag": {"mode": "Refuse"}})));
+    let stand_in = StandIn::start(world);
+    let printed = scan(&stand_in, &[]);
+    let mistake = "spec.imageTag.mode: must be Deny, Warn, Audit or Disabled, not `Refuse`";
+    let expected = [
+        format!("note: SizingPolicy mistaken is out of force: {mistake}"),
+        "note: under 1 SizingPolicy object of the cluster".to_owned(),
+    ];
+    assert_eq!((printed.code, printed.told()), (0, expected.iter().map(String::as_str).collect()));
+    assert!(printed.output.ends_with("3 Pods of 3 owners: 3 warnings; 3 passed over\n"), "{}", printed.output);
+
+    let given = self::policy(&stand_in, "{imageTag: {}}");
+    assert_eq!(scan(&stand_in, &["--policy", &given]).told(), Vec::<&str>::new());
+
+    let printed = podfit(&stand_in.kubeconfig(), &["explain", "--pod", "bank/ledger"]);
+    assert!(printed.output.contains("image-tag        Warn      policy images\n"), "{}", printed.output);
+
+    stand_in.change(|world| world.denied = vec![Denied { plural: "sizingpolicies", scope: None }]);
+    let printed = scan(&stand_in, &[]);
+    assert!(printed.told()[0].ends_with("allows it; so the embedded policy is used"), "{}", printed.output);
+    assert_eq!(printed.code, 1);
+}
+
+#[test]
 fn exemptions_are_told_with_who_relies_on_them() {
     let stand_in = StandIn::start(shop());
     let exemptions = "
@@ -125,8 +153,8 @@ fn exemptions_are_told_with_who_relies_on_them() {
     let printed = scan(&stand_in, &["--policy", &policy, "--today", "2026-11-24"]);
     let expected = [
         "note: policy trial: the exemption \"vendor chart\"; it spares 1 Pod of 1 owner",
-        "note: policy trial: the exemption \"moving\" expires in 12 days (2026-12-06); it spares 2 Pods of 2 owners",
-        "note: policy trial: the exemption \"nobody\" expires in 1 day (2026-11-25); it spares nobody",
+        "note: policy trial: the exemption \"moving\" expires soon: 2026-12-06 is its last day; it spares 2 Pods of 2 owners",
+        "note: policy trial: the exemption \"nobody\" expires soon: 2026-11-25 is its last day; it spares nobody",
         "note: policy trial: the exemption \"gone\" has expired on 2026-11-23 and exempts nothing",
     ];
     assert_eq!((printed.code, printed.told()), (0, expected.to_vec()));
@@ -147,6 +175,12 @@ fn an_api_server_that_is_away_is_an_error() {
     let text = fs::read_to_string(stand_in.kubeconfig()).unwrap().replace(&stand_in.address().to_string(), &nowhere);
     fs::write(&kubeconfig, text).unwrap();
     let printed = podfit(&kubeconfig, &["scan"]);
+    let expected = "error: API server not reached to list sizingpolicies.podfit.dev: ";
+    assert!(printed.error.starts_with(expected), "{printed:?}");
+    assert_eq!((printed.code, printed.output.as_str()), (2, ""));
+
+    let policy = policy(&stand_in, "{imageTag: {}}");
+    let printed = podfit(&kubeconfig, &["scan", "--policy", &policy]);
     assert!(printed.output.starts_with("error: API server not reached to list namespaces: "), "{printed:?}");
     assert_eq!(printed.code, 2);
 

@@ -11,9 +11,8 @@ use super::{
 };
 use crate::{
     fitting::Pod,
-    policy::{Mode, PolicySet},
+    policy::{InForce, Mode, PolicySet, Subject},
     report::visible,
-    review::Context,
     rules::Rule,
     runtimes::Signal,
     verdict::{Change, Edit, Finding, OriginBasis, Skip, SkipReason, Verdict},
@@ -63,7 +62,8 @@ struct Explained<'e> {
     policies: &'e PolicySet,
     pod: &'e Pod<'e>,
     verdict: &'e Verdict<'e>,
-    context: &'e Context<'e>,
+    subject: &'e Subject<'e>,
+    in_force: &'e InForce<'e>,
 }
 
 /// One row of a container's table.
@@ -77,8 +77,8 @@ fn page_of(bench: &Bench, judged: &Judged<'_>) -> String {
     let namespace = judged.name.namespace.as_deref().unwrap_or_default();
     let line = judged.document.locate(&format!("{}/kind", judged.pointer_prefix)).start.line;
     let heading = format!("{} {namespace}/{}  ({}:{line})", judged.name.kind, judged.name.name, judged.manifest.name);
-    let (pod, verdict, context) = (judged.pod, &judged.verdict, &judged.context);
-    page(&heading, &Explained { policies: &bench.policies, pod, verdict, context })
+    let Judged { pod, verdict, subject, in_force, .. } = judged;
+    page(&heading, &Explained { policies: &bench.policies, pod, verdict, subject, in_force })
 }
 
 fn page(heading: &str, explained: &Explained<'_>) -> String {

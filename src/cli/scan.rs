@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use jiff::civil::Date;
 
@@ -21,13 +21,13 @@ use progress::Line;
 
 /// Judges what runs in a cluster, by owner: what a policy would refuse tomorrow
 ///
-/// Asks the API server of the kubeconfig. Every Pod is judged as the one that would be created in its place, under the policies
-/// given here, which need not be installed. Owners without Pods are judged by their template.
+/// Asks the API server of the kubeconfig. Every Pod is judged as the one that would be created in its place, under policies that
+/// need not be installed. Owners without Pods are judged by their template.
 ///
 /// Exit status: 0 nothing denied, 1 something denied, 2 something could not be judged.
 #[derive(Debug, Args)]
 pub(super) struct Scan {
-    /// Policy file, or folder of policy files [default: the embedded policy, see `podfit policy default`]
+    /// Policy file, or folder of policy files [default: the cluster's SizingPolicy objects, else the embedded policy]
     #[arg(long, value_name = "FILE|DIR")]
     policy: Option<PathBuf>,
     /// The only namespace to scan [default: all]
@@ -45,15 +45,16 @@ pub(super) struct Scan {
 
 impl Scan {
     pub(super) fn run(self, output: &mut dyn io::Write) -> anyhow::Result<Outcome> {
-        let policies = judge::policies(self.policy.as_deref())?;
         let today = self.today.unwrap_or_else(judge::today);
         let namespace = self.namespace.as_deref();
         let scanned = connect::ask(async |cluster| {
+            let (policies, notes) = connect::policies(cluster, self.policy.as_deref()).await?;
             let kind = if self.write_reports { Some(report_kind(cluster).await?) } else { None };
             let mut line = Line::on(io::stderr(), io::stderr().is_terminal());
             let scan = scan::Scan { policies: &policies, today, namespace };
             let mut scanned = scan.run(cluster, &mut |progress| line.show(progress)).await;
             line.clear();
+            scanned.report.notes.splice(0..0, notes);
             if let Some(kind) = kind {
                 keep(cluster, kind, namespace, &mut scanned).await;
             }
@@ -65,7 +66,7 @@ impl Scan {
 
 /// Asked before the scan, which takes longer.
 async fn report_kind(cluster: &Cluster) -> anyhow::Result<ReportKind> {
-    let found = reports::find(cluster).await.context("--write-reports")?;
+    let found = reports::find(cluster).await.map_err(|failure| anyhow!(failure.told())).context("--write-reports")?;
     found.context(
         "--write-reports: this cluster knows neither openreports.io/v1alpha1 Report nor wgpolicyk8s.io/v1alpha2 PolicyReport; \
          install the CRDs of one of them, such as those of github.com/openreports/reports-api",

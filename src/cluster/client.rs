@@ -22,10 +22,15 @@ const LONGEST_CALL: Duration = Duration::from_secs(5);
 /// A page of a long list may take seconds to come, on a busy API server many.
 const LONGEST_PAGE: Duration = Duration::from_mins(1);
 
+/// A watch is begun anew so often: one over a connection that has died unnoticed lasts no longer.
+pub(super) const LONGEST_WATCH: Duration = Duration::from_secs(60);
+
 /// An API server, and the namespace that is ours.
 #[derive(Clone)]
 pub struct Cluster {
     pub(super) client: Client,
+    /// For watches, which are silent for long.
+    pub(super) watching: Client,
     pub(super) namespace: String,
     clock: Clock,
 }
@@ -64,6 +69,8 @@ pub enum Failure {
     Conflict { call: Call },
     #[error("{call}: {message}")]
     Refused { call: Call, message: String },
+    #[error("{call}: there is none")]
+    Absent { call: Call },
     #[error("API server not reached to {call}: {causes}")]
     Away { call: Call, causes: String },
 }
@@ -102,10 +109,13 @@ impl Cluster {
         config.reset_reader_on_write = true;
         config.write_timeout = Some(LONGEST_CALL);
         config.default_retry = retries;
+        let mut patient = config.clone();
+        patient.read_timeout = Some(LONGEST_WATCH + LONGEST_CALL);
+        let watching = ClientBuilder::try_from(patient)?.build();
         let namespace = config.default_namespace.clone();
         let clock = Clock::default();
         let client = ClientBuilder::try_from(config)?.with_layer(&MapResponseLayer::new(clock.reader())).build();
-        Ok(Self { client, namespace, clock })
+        Ok(Self { client, watching, namespace, clock })
     }
 
     /// By the clock of the API server, as of its last answer. It is the one that finds certificates good or not, and with
@@ -122,6 +132,18 @@ impl Cluster {
 
 async fn infer() -> Result<Config, ConnectError> {
     Config::infer().await.map_err(|error| ConnectError::Nowhere(Box::new(error)))
+}
+
+impl Failure {
+    /// For commands of people, who have other rights than an installation.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Denied { call, message } => {
+                format!("not allowed to {call}: {message}; docs/scan.md has a ClusterRole that allows it")
+            }
+            other => other.to_string(),
+        }
+    }
 }
 
 impl Clock {
@@ -168,7 +190,7 @@ impl fmt::Display for Call {
     }
 }
 
-fn causes(error: &(dyn Error + 'static)) -> String {
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let texts = successors(Some(error), |error| (*error).source()).map(ToString::to_string);
     // Wrappers repeat what they wrap.
     let mut said: Vec<String> = Vec::new();

@@ -91,8 +91,7 @@ impl List {
 
     /// Said of an object that had to be there.
     pub(super) fn is_absent(&self, name: &str) -> Failure {
-        let call = Call { verb: "get", name: name.to_owned(), ..self.call() };
-        Failure::Refused { call, message: "there is none of this name".to_owned() }
+        Failure::Absent { call: Call { verb: "get", name: name.to_owned(), ..self.call() } }
     }
 
     fn call(&self) -> Call {
@@ -179,6 +178,7 @@ async fn fetch(cluster: Cluster, list: List, token: Option<String>, limit: u32) 
         Err(error) => error,
     };
     let later = match &error {
+        kube::Error::Api(status) if status.code == 404 => return Err(Failure::Absent { call: list.call() }),
         kube::Error::Api(status) if status.code == 410 && !is_first => {
             status.metadata.as_ref().and_then(|metadata| metadata.continue_.clone())
         }

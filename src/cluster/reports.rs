@@ -143,7 +143,7 @@ impl Kept {
     }
 
     fn fail(&mut self, kind: ReportKind, namespace: Option<&str>, failure: &Failure) {
-        let message = super::scan::told(failure);
+        let message = failure.told();
         self.errors.push(ReportedError { file: kind.resource().path(namespace), place: None, message });
     }
 }

@@ -13,7 +13,6 @@ mod owners;
 mod walk;
 
 pub use fold::Gaps;
-pub(super) use fold::told;
 pub(super) use namespaces::Described;
 pub use namespaces::Namespaces;
 

@@ -39,7 +39,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policies", &["manifest", "node", "policy"]),
     ("report", &["node", "patch", "policy", "rules"]),
     ("certs", &[]),
-    ("cluster", &["certs", "fitting", "object", "policy", "report", "review", "rules", "verdict", "workload"]),
+    (
+        "cluster",
+        &["certs", "fitting", "object", "policies", "policy", "report", "review", "rules", "verdict", "workload"],
+    ),
     ("server", &["admission", "certs", "policies", "policy", "rules", "verdict"]),
     (
         "cli",

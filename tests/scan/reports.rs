@@ -120,5 +120,5 @@ fn without_a_crd_nothing_is_scanned() {
                     wgpolicyk8s.io/v1alpha2 PolicyReport; install the CRDs of one of them, such as those of \
                     github.com/openreports/reports-api\n";
     assert_eq!((printed.code, printed.output.as_str(), printed.error.as_str()), (2, "", expected));
-    assert_eq!(stand_in.requests().len(), 2);
+    assert!(stand_in.requests().iter().all(|request| !request.contains("/pods")));
 }

@@ -79,7 +79,8 @@ impl World {
     pub fn add(&mut self, object: Value) {
         let api_version = object["apiVersion"].as_str().unwrap();
         let group = if api_version == "v1" { "/api/v1".to_owned() } else { format!("/apis/{api_version}") };
-        let plural = format!("{}s", object["kind"].as_str().unwrap().to_lowercase());
+        let kind = object["kind"].as_str().unwrap().to_lowercase();
+        let plural = kind.strip_suffix('y').map_or(format!("{kind}s"), |stem| format!("{stem}ies"));
         self.kept(&format!("{group}/{plural}")).push(object);
     }
 

@@ -2,20 +2,17 @@
 
 use super::{Explained, Row};
 use crate::{
-    policy::{InForce, Mode, Policy, Subject},
+    policy::{InForce, Mode, Policy},
     rules::Rule,
 };
 
 pub(super) fn rows(explained: &Explained<'_>) -> Vec<Row> {
-    let labels = &explained.pod.workload.pod_metadata().labels;
-    let context = explained.context;
-    let subject = Subject { namespace: context.namespace, namespace_labels: context.labels, pod_labels: labels };
-    let in_force = explained.policies.in_force(&subject);
-    let mut rows: Vec<Row> = Rule::ALL.into_iter().map(|rule| of_rule(rule, &in_force)).collect();
+    let in_force = explained.in_force;
+    let mut rows: Vec<Row> = Rule::ALL.into_iter().map(|rule| of_rule(rule, in_force)).collect();
     for policy in explained.policies.policies() {
-        match policy.selector.mismatch(&subject) {
+        match policy.selector.mismatch(explained.subject) {
             Some(mismatch) => rows.push(of_policy(policy, "no match", mismatch.to_string())),
-            None => rows.extend(defeat(policy, &in_force)),
+            None => rows.extend(defeat(policy, in_force)),
         }
     }
     rows
@@ -31,12 +28,11 @@ fn of_rule(rule: Rule, in_force: &InForce<'_>) -> Row {
 
 /// A policy that matches may still have nothing to say: another comes first in rules that both name.
 fn defeat(policy: &Policy, in_force: &InForce<'_>) -> Option<Row> {
-    let named: Vec<Rule> = Rule::ALL.into_iter().filter(|rule| names(policy, *rule)).collect();
-    if named.is_empty() {
+    if policy.rules().next().is_none() {
         return Some(of_policy(policy, "matches", "it names no rule".to_owned()));
     }
-    let lost = named.iter().filter_map(|rule| {
-        let (winner, _) = governor(*rule, in_force)?;
+    let lost = policy.rules().filter_map(|rule| {
+        let (winner, _) = governor(rule, in_force)?;
         (winner.name != policy.name).then(|| format!("{}: {}", rule.id(), before(winner, policy)))
     });
     let lost: Vec<String> = lost.collect();
@@ -61,15 +57,5 @@ fn governor<'p>(rule: Rule, in_force: &InForce<'p>) -> Option<(&'p Policy, Mode)
         Rule::PodIdentity => in_force.pod_identity.map(|governed| (governed.policy, governed.settings.mode)),
         Rule::RuntimeSizing => in_force.runtime_sizing.map(|governed| (governed.policy, governed.settings.mode)),
         Rule::Probes => in_force.probes.map(|governed| (governed.policy, governed.settings.mode)),
-    }
-}
-
-fn names(policy: &Policy, rule: Rule) -> bool {
-    match rule {
-        Rule::ResourceLimits => policy.resource_limits.is_some(),
-        Rule::ImageTag => policy.image_tag.is_some(),
-        Rule::PodIdentity => policy.pod_identity.is_some(),
-        Rule::RuntimeSizing => policy.runtime_sizing.is_some(),
-        Rule::Probes => policy.probes.is_some(),
     }
 }

@@ -5,15 +5,15 @@ use std::{
     str::FromStr,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 
 use super::{Explained, Outcome, page};
 use crate::{
     cli::{connect, judge::JudgeArguments},
-    cluster::{Cluster, Failure, Namespaces},
+    cluster::{Cluster, Namespaces},
     fitting::Pod,
-    policy::Labels,
-    review::{Context, review},
+    policy::{Labels, PolicySet, Subject},
+    review::review,
     workload::{Kind, Workload},
 };
 
@@ -39,33 +39,47 @@ impl FromStr for PodName {
 /// What the cluster knows of it.
 struct Found {
     json: String,
-    labels: Result<Option<Labels>, Failure>,
+    policies: PolicySet,
+    labels: Option<Labels>,
+    notes: Vec<String>,
 }
 
 impl PodName {
     pub(super) fn explain(&self, judge: &JudgeArguments, output: &mut dyn Write) -> anyhow::Result<Outcome> {
-        let policies = judge.policies()?;
-        let found = connect::ask(async |cluster| self.find(cluster).await)?;
-        if let (Err(failure), true) = (&found.labels, policies.needs_namespace_labels()) {
-            writeln!(io::stderr(), "note: {failure}; so no namespaceSelector matches")?;
+        let Found { json, policies, labels, notes } = connect::ask(async |cluster| self.find(cluster, judge).await)?;
+        for note in notes {
+            writeln!(io::stderr(), "note: {note}")?;
         }
-        let workload = Workload::decode(Kind::Pod, &found.json).context("the Pod cannot be read")?;
-        let labels = found.labels.ok().flatten().or_else(|| judge.namespace_labels());
-        let context = Context { namespace: &self.namespace, labels: labels.as_ref(), today: judge.today() };
+        let workload = Workload::decode(Kind::Pod, &json).context("the Pod cannot be read")?;
+        let pod_labels = &workload.metadata.labels;
+        let subject = Subject { namespace: &self.namespace, namespace_labels: labels.as_ref(), pod_labels };
+        let in_force = policies.in_force(&subject);
         let pod = Pod::read(&workload);
-        let verdict = review(&policies, &pod, &context);
+        let verdict = review(&in_force, &pod, judge.today());
         let heading = format!("Pod {}/{}  (in the cluster)", self.namespace, self.name);
-        let explained = Explained { policies: &policies, pod: &pod, verdict: &verdict, context: &context };
+        let explained =
+            Explained { policies: &policies, pod: &pod, verdict: &verdict, subject: &subject, in_force: &in_force };
         output.write_all(page(&heading, &explained).as_bytes())?;
         output.flush()?;
         Ok(Outcome::NothingDenied)
     }
 
-    async fn find(&self, cluster: &Cluster) -> anyhow::Result<Found> {
-        let json = cluster.pod(&self.namespace, &self.name).await?;
+    async fn find(&self, cluster: &Cluster, judge: &JudgeArguments) -> anyhow::Result<Found> {
+        let (policies, mut notes) = connect::policies(cluster, judge.policy()).await?;
+        let json = cluster.pod(&self.namespace, &self.name).await.map_err(|failure| anyhow!(failure.told()))?;
         let json = json.with_context(|| format!("there is no Pod {}/{}", self.namespace, self.name))?;
-        let namespaces = Namespaces::read(cluster, Some(&self.namespace)).await;
-        let labels = namespaces.map(|namespaces| namespaces.labels(&self.namespace).cloned());
-        Ok(Found { json, labels })
+        let labels = match Namespaces::read(cluster, Some(&self.namespace)).await {
+            Ok(namespaces) => namespaces.labels(&self.namespace).cloned(),
+            Err(failure) => {
+                if policies.needs_namespace_labels() {
+                    notes.push(format!(
+                        "{}; so the labels of the namespace are those of --namespace-labels",
+                        failure.told()
+                    ));
+                }
+                judge.namespace_labels()
+            }
+        };
+        Ok(Found { json, policies, labels, notes })
     }
 }

@@ -125,7 +125,7 @@ impl Fold {
     }
 
     pub(super) fn fail_by(&mut self, path: String, namespace: Option<&str>, failure: &Failure) {
-        self.fail(path, namespace, told(failure));
+        self.fail(path, namespace, failure.told());
     }
 
     /// Pods and owners that rely on an exemption.
@@ -160,16 +160,6 @@ impl Fold {
             ));
         }
         (report, self.gaps)
-    }
-}
-
-/// A failure, and where the rights for it are written down.
-pub(in crate::cluster) fn told(failure: &Failure) -> String {
-    match failure {
-        Failure::Denied { call, message } => {
-            format!("not allowed to {call}: {message}; docs/scan.md has a ClusterRole that allows it")
-        }
-        other => other.to_string(),
     }
 }
 

@@ -12,9 +12,9 @@ use crate::{
     cluster::list::Resource,
     fitting::Pod,
     object::{self, List, Metadata, Text},
-    policy::PolicySet,
+    policy::{PolicySet, Subject},
     report::ObjectName,
-    review::{Context, review},
+    review::review,
     workload::{Kind, Workload},
 };
 
@@ -97,9 +97,10 @@ impl Judge<'_> {
     }
 
     fn judge(&mut self, owner: &ObjectName, workload: &Workload<'_>, namespace: &str) {
-        let context = Context { namespace, labels: self.namespaces.labels(namespace), today: self.today };
+        let pod_labels = &workload.pod_metadata().labels;
+        let subject = Subject { namespace, namespace_labels: self.namespaces.labels(namespace), pod_labels };
         let pod = Pod::read(workload);
-        let verdict = review(self.policies, &pod, &context);
+        let verdict = review(&self.policies.in_force(&subject), &pod, self.today);
         self.fold.add(owner, workload, &verdict);
     }
 

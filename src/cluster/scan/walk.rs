@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Progress,
-    fold::{Fold, told},
+    fold::Fold,
     judge::{Judge, Template},
     namespaces::Namespaces,
     owners::Owners,
@@ -57,7 +57,7 @@ impl Walk<'_> {
                 self.judge.fold.fail_by(path(), self.namespace, &failure);
             }
             Err(failure @ Failure::Denied { .. }) => {
-                let note = format!("{}; so namespaces labelled podfit.dev/ignore=true are judged too", told(&failure));
+                let note = format!("{}; so namespaces labelled podfit.dev/ignore=true are judged too", failure.told());
                 self.judge.fold.note(note);
             }
             Err(failure) => return Err(self.end(path(), &failure)),
@@ -95,7 +95,7 @@ impl Walk<'_> {
                 return Err(self.end(list.path(), &failure));
             }
             if self.unknown.insert(kind) {
-                self.judge.fold.note(format!("{}; so Pods are told by their {kind}", told(&failure)));
+                self.judge.fold.note(format!("{}; so Pods are told by their {kind}", failure.told()));
             }
         }
         Ok(owners)
