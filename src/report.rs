@@ -164,7 +164,7 @@ impl Report {
     }
 
     /// The last line for people: `3 objects: 2 denied findings, 1 warning, 4 injections; 1 exempted, 2 skipped`.
-    fn headline(&self) -> String {
+    pub(crate) fn headline(&self) -> String {
         let summary = self.summary();
         let findings = [
             (summary.deny, "denied finding"),

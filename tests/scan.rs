@@ -12,6 +12,8 @@ mod bodies;
 mod figures;
 #[path = "scan/pages.rs"]
 mod pages;
+#[path = "scan/peak.rs"]
+mod peak;
 #[path = "scan/reports.rs"]
 mod reports;
 #[path = "scan/rights.rs"]

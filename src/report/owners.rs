@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn colour_is_for_modes_alone() {
         let coloured = text(&scan(), true);
-        assert!(coloured.contains("\u{1b}[1m\u{1b}[91mDeny\u{1b}[0m"), "{coloured:?}");
+        assert!(coloured.contains("\u{1b}[1m\u{1b}[91mDeny \u{1b}[0m"), "{coloured:?}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A stand-in for an API server: plain HTTP on loopback, which lists in pages, denies, forgets and keeps what is applied as the
 //! real one does. The tests of `scan` and of the documentation start it and hand podfit its kubeconfig.
 
-#![allow(dead_code, clippy::unwrap_used)] // each of the tests uses a part
+#![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::panic)] // each of the tests uses a part
 
 mod answers;
 mod world;

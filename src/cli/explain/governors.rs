@@ -31,17 +31,24 @@ fn defeat(policy: &Policy, in_force: &InForce<'_>) -> Option<Row> {
     if policy.rules().next().is_none() {
         return Some(of_policy(policy, "matches", "it names no rule".to_owned()));
     }
-    let lost = policy.rules().filter_map(|rule| {
-        let (winner, _) = governor(rule, in_force)?;
-        (winner.name != policy.name).then(|| format!("{}: {}", rule.id(), before(winner, policy)))
-    });
-    let lost: Vec<String> = lost.collect();
-    (!lost.is_empty()).then(|| of_policy(policy, "outranked", lost.join("; ")))
+    let mut lost: Vec<(&Policy, Vec<&str>)> = Vec::new();
+    for rule in policy.rules() {
+        let Some((winner, _)) = governor(rule, in_force).filter(|(winner, _)| winner.name != policy.name) else {
+            continue;
+        };
+        match lost.iter_mut().find(|(known, _)| known.name == winner.name) {
+            Some((_, rules)) => rules.push(rule.id()),
+            None => lost.push((winner, vec![rule.id()])),
+        }
+    }
+    let told = lost.iter().map(|(winner, rules)| format!("{}: {}", before(winner, policy), rules.join(", ")));
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| of_policy(policy, "outranked", told.join("; ")))
 }
 
 fn before(winner: &Policy, policy: &Policy) -> String {
     if winner.priority == policy.priority {
-        return format!("policy {} has the same priority, {}, and its name comes first", winner.name, winner.priority);
+        return format!("policy {} has the same priority, {}, and the first name", winner.name, winner.priority);
     }
     format!("policy {} has priority {}, this one {}", winner.name, winner.priority, policy.priority)
 }

@@ -92,3 +92,66 @@ fn rest(first: &ReportedFinding, number: usize, namespace: &str) -> Value {
         "resources": [{"apiVersion": "v1", "kind": "Namespace", "name": namespace}],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{report::ObjectName, rules::Rule};
+
+    fn finding(mode: Mode, message: &str) -> ReportedFinding {
+        ReportedFinding {
+            rule: Rule::ImageTag,
+            reason: "image has no fixed tag",
+            mode,
+            policy_mode: None,
+            policy: "default".into(),
+            file: None,
+            span: None,
+            object: ObjectName {
+                api_version: "apps/v1".into(),
+                kind: "Deployment".into(),
+                namespace: Some("shop".into()),
+                name: "api".into(),
+            },
+            container: Some("app".into()),
+            pointer: "/spec/containers/0/image".into(),
+            pods: Some(3),
+            message: message.into(),
+        }
+    }
+
+    #[test]
+    fn modes_are_told_in_the_words_of_these_kinds() {
+        let rows = [
+            (Mode::Deny, json!(["fail", true, "high"])),
+            (Mode::Warn, json!(["warn", false, "medium"])),
+            (Mode::Audit, json!(["warn", false, "low"])),
+        ];
+        for (mode, expected) in rows {
+            let told = result(&finding(mode, "no"));
+            assert_eq!(json!([told["result"], told["scored"], told["severity"]]), expected, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn an_object_holds_a_thousand_results_and_counts_all() {
+        let (denied, warned) = (finding(Mode::Deny, &"é".repeat(500)), finding(Mode::Warn, "no"));
+        let rows = [
+            (999, 1, 1_000, None),
+            (999, 2, 1_000, Some(("2 findings", "warn"))),
+            (1_100, 5, 1_000, Some(("106 findings", "fail"))),
+        ];
+        for (denials, warnings, length, rest) in rows {
+            let findings = [vec![&denied; denials], vec![&warned; warnings]].concat();
+            let told = content(ReportKind::PolicyReport, "shop", &findings);
+            let results = told["results"].as_array().unwrap();
+            let last = rest.map(|(number, outcome)| {
+                (json!(format!("{number} more; `podfit scan --namespace shop` lists them")), json!(outcome))
+            });
+            let found = rest.map(|_| (results[999]["message"].clone(), results[999]["result"].clone()));
+            assert_eq!((results.len(), found), (length, last), "{denials}, {warnings}");
+            assert_eq!(json!([told["summary"]["fail"], told["summary"]["warn"]]), json!([denials, warnings]));
+            assert_eq!(results[0]["message"], "é".repeat(MAX_MESSAGE_CHARACTERS));
+        }
+    }
+}

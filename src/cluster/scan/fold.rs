@@ -13,11 +13,12 @@ use crate::{
 /// More are counted, not listed: some 30 MB, and more than anybody reads.
 const MAX_LISTED_FINDINGS: usize = 50_000;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fold {
     owners: BTreeMap<Place, Owner>,
     pods: usize,
-    listed: usize,
+    /// Findings that may still be listed.
+    room: usize,
     counted: BTreeMap<Mode, usize>,
     passed_over: BTreeMap<&'static str, usize>,
     /// By policy and reason: Pods that rely on an exemption.
@@ -68,7 +69,27 @@ impl Gaps {
     }
 }
 
+impl Default for Fold {
+    fn default() -> Self {
+        Self::with_room(MAX_LISTED_FINDINGS)
+    }
+}
+
 impl Fold {
+    fn with_room(room: usize) -> Self {
+        Self {
+            owners: BTreeMap::new(),
+            pods: 0,
+            room,
+            counted: BTreeMap::new(),
+            passed_over: BTreeMap::new(),
+            relying: BTreeMap::new(),
+            notes: BTreeSet::new(),
+            errors: Vec::new(),
+            gaps: Gaps::default(),
+        }
+    }
+
     /// Adds the verdict on a Pod of an owner, or on the template of one that has no Pod.
     pub(super) fn add(&mut self, owner: &ObjectName, workload: &Workload<'_>, verdict: &Verdict<'_>) {
         let pods = usize::from(!workload.kind.is_template());
@@ -85,8 +106,8 @@ impl Fold {
             let finding = reported(finding, workload, owner, pods);
             match kept.findings.iter_mut().find(|kept| is_same(kept, &finding)) {
                 Some(same) => same.pods = same.pods.map(|number| number + pods),
-                None if self.listed < MAX_LISTED_FINDINGS => {
-                    self.listed += 1;
+                None if self.room > 0 => {
+                    self.room -= 1;
                     kept.findings.push(finding);
                 }
                 None => *self.counted.entry(finding.mode).or_default() += 1,
@@ -155,8 +176,9 @@ impl Fold {
         }
         if unlisted > 0 {
             report.notes.push(format!(
-                "{} more than the {MAX_LISTED_FINDINGS} that are listed; --namespace shows those of one namespace",
-                count(unlisted, "finding")
+                "{} more than the {} that are listed; --namespace shows those of one namespace",
+                count(unlisted, "finding"),
+                report.findings.len()
             ));
         }
         (report, self.gaps)
@@ -200,5 +222,68 @@ impl Place {
     fn into_name(self) -> ObjectName {
         let Self { namespace, kind, name, api_version } = self;
         ObjectName { api_version, kind, namespace, name }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::{fitting::Pod, policies, policy::Subject, review::review, workload::Kind};
+
+    /// A Pod without limits of an owner.
+    fn add(fold: &mut Fold, owner: &str, container: &str) {
+        let json = format!(
+            r#"{{"metadata":{{"name":"a"}},"spec":{{"containers":[{{"name":"{container}","image":"a:1"}}]}}}}"#
+        );
+        let workload = Workload::decode(Kind::Pod, &json).unwrap();
+        let policies = policies::load_default().unwrap();
+        let pod_labels = &workload.pod_metadata().labels;
+        let subject = Subject { namespace: "shop", namespace_labels: None, pod_labels };
+        let pod = Pod::read(&workload);
+        let verdict = review(&policies.in_force(&subject), &pod, date(2026, 11, 24));
+        let owner = ObjectName {
+            api_version: "apps/v1".into(),
+            kind: "Deployment".into(),
+            namespace: Some("shop".into()),
+            name: owner.into(),
+        };
+        fold.add(&owner, &workload, &verdict);
+    }
+
+    #[test]
+    fn equal_findings_of_an_owner_are_one_with_a_number_of_pods() {
+        let mut fold = Fold::default();
+        for (owner, container) in [("web", "app"), ("api", "app"), ("web", "app"), ("web", "other")] {
+            add(&mut fold, owner, container);
+        }
+        let (report, _) = fold.into_report();
+        let told =
+            |it: &ReportedFinding| (it.object.name.clone(), it.container.clone().unwrap(), it.reason, it.pods.unwrap());
+        let row = |owner: &str, container: &str, reason, pods| (owner.to_owned(), container.to_owned(), reason, pods);
+        let (cpu, memory) = ("container has no CPU limit", "container has no memory limit");
+        let expected = [
+            row("api", "app", cpu, 1),
+            row("api", "app", memory, 1),
+            row("web", "app", cpu, 2),
+            row("web", "app", memory, 2),
+            row("web", "other", cpu, 1),
+            row("web", "other", memory, 1),
+        ];
+        assert_eq!(report.findings.iter().map(told).collect::<Vec<_>>(), expected);
+        assert_eq!(report.headline(), "4 Pods of 2 owners: 6 denied findings, 4 injections; 6 skipped");
+    }
+
+    #[test]
+    fn what_does_not_fit_into_the_list_is_counted() {
+        let mut fold = Fold::with_room(3);
+        for owner in ["one", "two", "three"] {
+            add(&mut fold, owner, "app");
+        }
+        let (report, _) = fold.into_report();
+        assert_eq!((report.findings.len(), report.summary().deny), (3, 6));
+        let note = "3 findings more than the 3 that are listed; --namespace shows those of one namespace";
+        assert_eq!(report.notes, [note]);
     }
 }
