@@ -29,6 +29,7 @@ pub mod pointer;
 pub mod policies;
 pub mod policy;
 pub mod quantity;
+pub mod reader;
 pub mod report;
 pub mod resize;
 pub mod review;

@@ -7,10 +7,15 @@ use super::{
     Basis, CpuFrom, DefaultLimit, EnvFrom, Exemption, ImageTag, LabelSelector, Mode, Pattern, PlatformVariable,
     PodIdentity, Policy, ProbeKind, Probes, ResourceLimits, Rounding, RuntimeSizing, Selector,
     labels::{Operator, Requirement},
-    reader::{Fields, Flag, Integer, List, MapOf, Mistake, Object, Scalar, Shape, Words, record, shorten},
     values::{self, Factor},
 };
-use crate::{node::Node, quantity::Quantity, rules::Rule, runtimes};
+use crate::{
+    node::Node,
+    quantity::Quantity,
+    reader::{Fields, Flag, Integer, List, MapOf, Mistake, Object, Scalar, Shape, Words, record, shorten},
+    rules::Rule,
+    runtimes,
+};
 
 /// The embedded default policy, as people read it.
 pub const DEFAULT_POLICY: &str = include_str!("default.yaml");
