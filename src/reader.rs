@@ -10,7 +10,9 @@ use crate::node::{Entry, Node, Span, Value};
 mod shapes;
 mod suggest;
 
-pub(crate) use shapes::{Flag, Integer, List, MapOf, Object, Scalar, Shape, Shown, Spanned, Tree, Words, shorten};
+pub(crate) use shapes::{
+    Flag, Integer, List, MapOf, Object, Scalar, Shape, Shown, Spanned, Tree, Words, constant, shorten,
+};
 pub(crate) use suggest::closest;
 
 /// Something wrong in a policy, or in a test of policies.

@@ -13,7 +13,10 @@ mod github;
 mod json;
 mod junit;
 mod sarif;
+mod suites;
 mod text;
+
+pub use suites::{Failure, TestReport, TestResult, Tested, TestedFile};
 
 /// Everything that one run has to say, in the order of input, document, container, rule.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     node::Node,
     quantity::Quantity,
-    reader::{Fields, Flag, Integer, List, MapOf, Mistake, Object, Scalar, Shape, Words, record, shorten},
+    reader::{Fields, Flag, Integer, List, MapOf, Mistake, Object, Scalar, Shape, Words, constant, record},
     rules::Rule,
     runtimes,
 };
@@ -466,13 +466,6 @@ fn exempt(fields: &mut Fields<'_>) -> Exempt {
 fn own_variable_names<'n>(fields: &Fields<'n>) -> Vec<(usize, &'n str)> {
     let variables = fields.elements("variables").iter().enumerate();
     variables.filter_map(|(index, variable)| Some((index, variable.get("name")?.as_text()?))).collect()
-}
-
-fn constant(expected: &'static str) -> Scalar<impl Fn(&str) -> Result<(), String>> {
-    let parse = move |text: &str| {
-        if text == expected { Ok(()) } else { Err(format!("must be `{expected}`, not `{}`", shorten(text))) }
-    };
-    Scalar::new(parse).with("const", expected)
 }
 
 #[cfg(test)]

@@ -247,6 +247,14 @@ impl<T: Display, E: Display, F: Fn(&str) -> Result<T, E>> Shown for Scalar<F> {
     }
 }
 
+/// This text and no other.
+pub(crate) fn constant(expected: &'static str) -> Scalar<impl Fn(&str) -> Result<(), String>> {
+    let parse = move |text: &str| {
+        if text == expected { Ok(()) } else { Err(format!("must be `{expected}`, not `{}`", shorten(text))) }
+    };
+    Scalar::new(parse).with("const", expected)
+}
+
 impl<S> List<S> {
     pub(crate) fn of(of: S) -> Self {
         Self { of, is_set: false }
