@@ -58,7 +58,7 @@ pub struct Test {
     pub expected: Expected,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Expected {
     /// Of the value of `expect`.
     pub span: Span,

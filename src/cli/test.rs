@@ -94,3 +94,6 @@ fn outcome(report: &TestReport) -> Outcome {
         _ => Outcome::NotJudged,
     }
 }
+
+#[cfg(test)]
+mod tests;

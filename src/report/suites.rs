@@ -102,7 +102,7 @@ impl TestReport {
             TestResult::Passed => Ok(()),
             TestResult::Failed(failure) => text::show(self.failure_group(file, test, failure), appearance, output),
             TestResult::NotJudged(errors) => errors.iter().try_for_each(|error| {
-                let message = format!("{:?} cannot be judged: {}", test.name, error.message);
+                let message = format!("{}: {}", test.name, error.message);
                 let error = ReportedError { message, ..error.clone() };
                 text::show(text::error_group(&self.mistakes, &error), appearance, output)
             }),
@@ -123,11 +123,13 @@ impl TestReport {
         let (passed, failed, not_judged) = self.numbers();
         let files = self.files.iter().filter(|file| !file.tests.is_empty()).count();
         let numbers = [(failed, "failed"), (not_judged, "not judged"), (self.left_out, "left out")];
-        let mut parts = vec![format!("{passed} passed")];
+        let run = self.tests().count();
+        let mut parts = vec![if run == 0 { "no test run".to_owned() } else { format!("{passed} passed") }];
         parts.extend(numbers.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
         let errors = self.mistakes.errors.len();
         let errors = if errors > 0 { format!("; {}", count(errors, "error")) } else { String::new() };
-        format!("{}, in {}{errors}", parts.join(", "), count(files, "file"))
+        let files = if run == 0 { String::new() } else { format!(", in {}", count(files, "file")) };
+        format!("{}{files}{errors}", parts.join(", "))
     }
 }
 

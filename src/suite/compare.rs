@@ -93,16 +93,14 @@ fn settle(
     answers: &mut [Option<usize>],
     tried: &mut [bool],
 ) -> bool {
-    for at in 0..found.len() {
-        if tried[at] || !found[at].is(&expectations[index]) {
-            continue;
-        }
-        tried[at] = true;
-        let is_free = match answers[at] {
-            None => true,
-            Some(other) => settle(other, expectations, found, answers, tried),
-        };
-        if is_free {
+    let fitting: Vec<usize> = (0..found.len()).filter(|&at| found[at].is(&expectations[index])).collect();
+    if let Some(&at) = fitting.iter().find(|&&at| answers[at].is_none()) {
+        answers[at] = Some(index);
+        return true;
+    }
+    for at in fitting {
+        let is_new = !std::mem::replace(&mut tried[at], true);
+        if is_new && answers[at].is_some_and(|other| settle(other, expectations, found, answers, tried)) {
             answers[at] = Some(index);
             return true;
         }
@@ -118,11 +116,13 @@ mod tests {
     };
     use crate::{manifest, rules::Rule};
 
+    type Row<'r> = (&'r str, &'r [&'r str], &'r str, Vec<Found>, &'r [&'r str]);
+
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn what_differs_is_told() {
         let one = ["Pod/web"];
         let two = ["Pod/web", "Deployment/web"];
-        type Row<'r> = (&'r str, &'r [&'r str], &'r str, Vec<Found>, &'r [&'r str]);
         let rows: Vec<Row<'_>> = vec![
             ("nothing and nothing", &one, "{}", vec![], &[]),
             (

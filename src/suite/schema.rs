@@ -141,12 +141,8 @@ fn test(fields: &mut Fields<'_>) -> Test {
         namespace,
         today,
         as_admission,
-        expected: expected.map(|(span, expected)| Expected { span, ..expected }).unwrap_or_else(no_expectation),
+        expected: expected.map(|(span, expected)| Expected { span, ..expected }).unwrap_or_default(),
     }
-}
-
-fn no_expectation() -> Expected {
-    Expected { span: Span::default(), expectations: Vec::new(), with_injections: false, unmatched: false }
 }
 
 fn expect(fields: &mut Fields<'_>) -> Expected {
@@ -171,7 +167,7 @@ fn expect(fields: &mut Fields<'_>) -> Expected {
         settings.into_iter().map(move |setting| injection(&container, setting)).collect::<Vec<_>>()
     }));
     let unmatched = fields.or("unmatched", "That no policy matches any of the objects.", &Flag, false);
-    Expected { expectations, with_injections, unmatched, ..no_expectation() }
+    Expected { expectations, with_injections, unmatched, ..Expected::default() }
 }
 
 fn finding(fields: &mut Fields<'_>, group: Group) -> Expectation {

@@ -48,12 +48,11 @@ fn suites(manifest: &Manifest, errors: &mut Vec<ReportedError>) -> Vec<Suite> {
     for document in &manifest.documents {
         match document {
             Ok(document) if suite::is_suite(&document.node) => suites.extend(compile(manifest, &document.node, errors)),
-            Ok(_) => {}
             // Of a folder anything may be no YAML, a template for instance; but a test must not be lost by a slip.
             Err(error) if manifest.is_named || manifest.text.contains(suite::KIND) => {
                 fail(manifest, Some((error.line, error.column)), &error.message, errors);
             }
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
     suites
