@@ -27,6 +27,7 @@ mod rules;
 mod scan;
 mod serve;
 mod tell;
+mod test;
 
 /// What a run has come to; the larger one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +65,7 @@ enum Command {
     Explain(explain::Explain),
     #[cfg(feature = "cluster")]
     Scan(scan::Scan),
+    Test(test::Test),
     Rules(rules::Rules),
     Policy(policy::Policy),
     Certs(certs::Certs),
@@ -120,6 +122,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Explain(explain) => explain.run(output),
         #[cfg(feature = "cluster")]
         Command::Scan(scan) => scan.run(output),
+        Command::Test(test) => test.run(output),
         Command::Rules(rules) => rules.run(output),
         Command::Policy(policy) => policy.run(output),
         Command::Certs(certs) => certs.run().map(|()| Outcome::NothingDenied),

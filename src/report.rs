@@ -1,5 +1,5 @@
 //! What people and programs read of a judgement of manifests or of a cluster: one model, and a file per format below
-//! `report/`. `check` and the scan fill it; formats only write.
+//! `report/`. `check` and the scan fill it; formats only write. Policy tests have a model of their own, in `suites`.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, io};
 
@@ -20,7 +20,10 @@ mod json;
 mod junit;
 mod owners;
 mod sarif;
+mod suites;
 mod text;
+
+pub use suites::{Failure, TestReport, TestResult, Tested, TestedFile};
 
 /// Everything that one run has to say, in the order of input, document, container, rule.
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! The judgement of manifests, for `check`, `fix` and `explain`: every object of every document goes through the same
+//! The judgement of manifests, for `check`, `fix`, `explain` and `test`: every object of every document goes through the same
 //! `review` as in the webhook; what a command makes of it is its own.
 
 use std::{
@@ -52,11 +52,6 @@ pub fn policies(path: Option<&Path>) -> anyhow::Result<PolicySet> {
     policies.context("the policy cannot be used")
 }
 
-/// In UTC, as exemptions end with a UTC day.
-pub fn today() -> Date {
-    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
-}
-
 fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
@@ -67,9 +62,11 @@ pub struct Bench {
     pub inputs: Inputs,
     pub policies: PolicySet,
     pub today: Date,
-    namespace: String,
-    labels: BTreeMap<String, Labels>,
-    as_admission: bool,
+    /// Of objects that name none.
+    pub namespace: String,
+    /// By namespace; those of the empty name are for all that are not here.
+    pub labels: BTreeMap<String, Labels>,
+    pub as_admission: bool,
 }
 
 /// One workload and its verdict.
@@ -130,8 +127,13 @@ impl JudgeArguments {
     }
 }
 
+/// The day, in UTC.
+pub fn today() -> Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
 /// Labels of the Namespace documents among the input, by name.
-fn namespaces(inputs: &Inputs) -> BTreeMap<String, Labels> {
+pub fn namespaces(inputs: &Inputs) -> BTreeMap<String, Labels> {
     let documents =
         inputs.manifests.iter().flat_map(|manifest| &manifest.documents).filter_map(|read| read.as_ref().ok());
     let objects = documents.flat_map(|document| document.objects());
@@ -248,7 +250,7 @@ impl Bench {
         if labels.is_none() && self.policies.needs_namespace_labels() {
             rest.note(format!(
                 "the labels of namespace {namespace:?} are not known, so no namespaceSelector matches it; give its \
-                 Namespace document or --namespace-labels"
+                 Namespace document or --namespace-labels, or `namespaces` in a test"
             ));
         }
         labels

@@ -4,6 +4,8 @@ use crate::suite::Suite;
 
 mod denials;
 mod deploy;
+mod documentation;
+mod governance;
 mod injections;
 mod later;
 mod mirror;
@@ -35,6 +37,8 @@ pub fn all() -> Vec<Case> {
         workloads::CASES,
         denials::CASES,
         deploy::CASES,
+        documentation::CASES,
+        governance::CASES,
         injections::CASES,
         later::CASES,
         mirror::CASES,

@@ -1,19 +1,23 @@
 //! All objects of a kind, and then every change, through whatever an API server does meanwhile. The governance follows
 //! policies and namespaces with it.
 
-use std::{fmt::Debug, pin::Pin};
+use std::{fmt::Debug, pin::Pin, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
 use kube::{
     Api, Resource,
     runtime::{
         WatchStreamExt as _,
+        utils::Backoff,
         watcher::{self, Config, Event},
     },
 };
 use serde::de::DeserializeOwned;
 
 use crate::cluster::client::{LONGEST_WATCH, causes};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 type Events<K> = Pin<Box<dyn Stream<Item = Result<Event<K>, watcher::Error>> + Send>>;
 
@@ -37,7 +41,7 @@ impl<K: Resource + Clone + DeserializeOwned + Debug + Send + 'static> Followed<K
     pub(super) fn of(api: Api<K>) -> Self {
         let longest = u32::try_from(LONGEST_WATCH.as_secs()).unwrap_or(u32::MAX);
         let events = kube::runtime::watcher(api, Config::default().timeout(longest));
-        Self { events: Box::pin(events.default_backoff()), listed: Vec::new() }
+        Self { events: Box::pin(events.backoff(Patience::default())), listed: Vec::new() }
     }
 
     /// May be dropped while it waits: nothing is lost.
@@ -54,6 +58,28 @@ impl<K: Resource + Clone + DeserializeOwned + Debug + Send + 'static> Followed<K
                 None => std::future::pending().await,
             }
         }
+    }
+}
+
+/// After a failure, how long until the next try: an API server that is back is to be heard of soon.
+#[derive(Default)]
+struct Patience {
+    failures: u32,
+}
+
+impl Iterator for Patience {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(8)).min(LONGEST_PAUSE);
+        self.failures = self.failures.saturating_add(1);
+        Some(pause)
+    }
+}
+
+impl Backoff for Patience {
+    fn reset(&mut self) {
+        self.failures = 0;
     }
 }
 

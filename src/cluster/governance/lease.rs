@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api,
-    api::{ObjectMeta, PostParams},
+    api::{ObjectMeta, Patch, PatchParams, PostParams},
 };
 
 use crate::cluster::{
@@ -38,10 +38,12 @@ impl Tenure {
         let now = self.cluster.now();
         let parameters = PostParams { field_manager: Some(NAME.to_owned()), ..PostParams::default() };
         let written = match found {
+            // By server-side apply, because the authorization of its `create` knows the name, that of POST does not. Two
+            // that come at once both succeed, and both write the same until one renews first.
             None => {
                 let metadata = ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() };
                 let lease = Lease { metadata, spec: Some(self.renewed(None, now)) };
-                let created = self.leases.create(&parameters, &lease).await;
+                let created = self.leases.patch(NAME, &PatchParams::apply(NAME), &Patch::Apply(lease)).await;
                 created.map_err(|error| self.call("create").failed(error))
             }
             Some(lease) if !may_take(lease.spec.as_ref(), &self.us, now) => return Ok(false),
