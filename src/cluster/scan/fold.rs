@@ -10,8 +10,8 @@ use crate::{
     workload::Workload,
 };
 
-/// More are counted, not listed: some 30 MB, and more than anybody reads.
-const MAX_LISTED_FINDINGS: usize = 50_000;
+/// More are counted, not listed: some 20 MB, and more than anybody reads.
+const MAX_LISTED_FINDINGS: usize = 20_000;
 
 #[derive(Debug)]
 pub(super) struct Fold {
@@ -108,6 +108,8 @@ impl Fold {
                 Some(same) => same.pods = same.pods.map(|number| number + pods),
                 None if self.room > 0 => {
                     self.room -= 1;
+                    // Most owners have few, and there are many owners.
+                    kept.findings.reserve_exact(1);
                     kept.findings.push(finding);
                 }
                 None => *self.counted.entry(finding.mode).or_default() += 1,
@@ -160,6 +162,8 @@ impl Fold {
         let mut report =
             Report { pods: Some(self.pods), counted: self.counted, errors: self.errors, ..Report::default() };
         let unlisted: usize = report.counted.values().sum();
+        report.objects.reserve_exact(self.owners.len());
+        report.findings.reserve_exact(self.owners.values().map(|owner| owner.findings.len()).sum());
         for (place, owner) in self.owners {
             *report.counted.entry(Mode::Inject).or_default() += owner.injections;
             report.exempted += owner.exempted;
