@@ -70,3 +70,8 @@ certs *HOSTS:
 # Every stage, as CI runs them.
 ci:
     .ci/run
+
+# A thousand policies and ten thousand namespaces on a real API server: memory, and how soon a change is in force.
+governance-figures:
+    cargo build --release
+    PODFIT_FIGURES=1 PODFIT_PROGRAM=${CARGO_TARGET_DIR:-target}/release/podfit cargo test --test cluster figures_of
