@@ -19,6 +19,8 @@ use crate::{
 const MAX_ANNOTATIONS_BYTES: usize = 256 << 10;
 /// What an operation with its line of the record takes, mostly.
 const OPERATION_BYTES: usize = 256;
+/// What the longest pointer of a container takes, of a CronJob's.
+const POINTER_BYTES: usize = 64;
 
 /// One operation; `value` is JSON text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +58,8 @@ pub fn to_json(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Option<String> {
     // Edits come container by container: a run of one place is one container's.
     for edits in edits.chunk_by(|one, next| one.place == next.place) {
         let Some(container) = pod.workload.container_at(edits[0].place) else { continue };
-        let mut base = String::from(pod.workload.prefix());
+        let mut base = String::with_capacity(POINTER_BYTES);
+        base.push_str(pod.workload.prefix());
         edits[0].place.push(&mut base);
         let mut writer = Writer { json: &mut json, base, container, edits };
         writer.limits();

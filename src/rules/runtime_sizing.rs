@@ -7,7 +7,7 @@
 //! Why: a process that believes it owns the node's 64 cores inside a 2-CPU Pod is throttled, and a heap that does not know
 //! its limit is OOM-killed.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::LazyCell};
 
 use crate::{
     fitting::{Fitting, Report, Standing},
@@ -61,17 +61,18 @@ fn is_platforms(name: &str, settings: &RuntimeSizing) -> bool {
 /// that nothing gives away come along for their opt-in variables.
 fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static Runtime, Option<Signal<'a>>)> {
     let named = fitting.pod.wishes.runtimes(fitting.at.name());
-    let detected = match &named {
-        None if settings.detect => {
-            let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
-            runtimes::detect(&fitting.at, fitting.image().ok(), &fitting.pod.instrumentation, &is_ours)
-        }
-        _ => Vec::new(),
-    };
+    // Asked for the first runtime that neither annotation nor policy names, if there is one.
+    let detected = LazyCell::new(|| {
+        let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
+        runtimes::detect(&fitting.at, fitting.image().ok(), &fitting.pod.instrumentation, &is_ours)
+    });
     let signal = |runtime: &'static Runtime| match &named {
         Some(named) => named.contains(&runtime).then_some(Signal::Annotation),
         None if settings.runtimes.iter().any(|name| name == runtime.name) => Some(Signal::Policy),
-        None => detected.iter().find(|(found, _)| *found == runtime).map(|(_, signal)| *signal),
+        None if settings.detect => {
+            detected.iter().find(|(found, _)| *found == runtime).map(|(_, signal)| *signal)
+        }
+        None => None,
     };
     runtimes::ALL.into_iter().map(|runtime| (runtime, signal(runtime))).collect()
 }
