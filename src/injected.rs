@@ -15,10 +15,17 @@ use crate::{
 
 pub const INJECTED: &str = "podfit.dev/injected";
 
-/// By container, then by variable or probe.
+/// By container.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
-pub struct Injected<'a>(#[serde(borrow)] BTreeMap<Text<'a>, BTreeMap<Text<'a>, Record<'a>>>);
+pub struct Injected<'a>(#[serde(borrow)] BTreeMap<Text<'a>, Records<'a>>);
+
+/// Of one container, by variable or probe.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct Records<'a>(#[serde(borrow)] BTreeMap<Text<'a>, Record<'a>>);
+
+static NO_RECORDS: Records<'static> = Records(BTreeMap::new());
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Record<'a> {
@@ -56,27 +63,14 @@ impl<'a> Injected<'a> {
         text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
-    /// Whether a variable is a literal of ours: recorded for that container with exactly its present value.
-    pub fn is_our_literal(&self, container: &str, variable: &Env<'_>) -> bool {
-        let record = self.record(container, variable.name.as_str());
-        let recorded = record.and_then(|record| record.value.as_ref()).map(|value| value.as_str());
-        recorded.is_some() && !variable.value_from.0 && recorded == variable.value.as_ref().map(|value| value.as_str())
-    }
-
-    /// Bytes at the front of a literal of ours that are the user's.
-    pub fn kept(&self, container: &str, variable: &str) -> usize {
-        self.record(container, variable).map_or(0, |record| record.kept)
-    }
-
-    pub fn names(&self, container: &str, subject: &str) -> bool {
-        self.record(container, subject).is_some()
+    pub fn of(&self, container: &str) -> &Records<'a> {
+        self.0.get(container).unwrap_or(&NO_RECORDS)
     }
 
     /// What was computed from a resource's limit in a container, and whether it is live.
     pub fn computed_from(&self, container: &str, basis: Basis) -> impl Iterator<Item = (&str, bool)> {
         let sources = [format!("limits.{}=", basis.resource()), format!("spec.resources.limits.{}=", basis.resource())];
-        let records = self.0.get(container).into_iter().flatten();
-        let of_limit = records.filter(move |(_, record)| {
+        let of_limit = self.of(container).0.iter().filter(move |(_, record)| {
             sources.iter().any(|source| record.source.as_str().starts_with(source.as_str()))
         });
         // The live ceiling is a literal that refers to its live helper.
@@ -127,8 +121,7 @@ impl<'a> Injected<'a> {
     fn standing<'e>(&'e self, workload: &'e Workload<'_>) -> Vec<Line<'e>> {
         let mut lines = Vec::new();
         for at in workload.containers().filter(|_| !self.0.is_empty()) {
-            let records = self.0.get(at.name()).into_iter().flatten();
-            let standing = records.filter(|(subject, _)| still_there(at.container, subject.as_str()));
+            let standing = self.of(at.name()).0.iter().filter(|(subject, _)| still_there(at.container, subject.as_str()));
             lines.extend(standing.map(|(subject, record)| Line {
                 container: at.name(),
                 subject: subject.as_str(),
@@ -144,16 +137,30 @@ impl<'a> Injected<'a> {
     /// What stays of a literal that an edit extends: all of the user's, or what stayed when we extended it first.
     fn kept_by(&self, change: &Change<'_>, container: &Container<'_>) -> usize {
         let Change::Variable { name, replaces: Some(index), .. } = change else { return 0 };
-        let env = container.env.iter().flat_map(|env| env.indexed());
-        let standing = env.filter(|(of, _)| of == index).find_map(|(_, variable)| {
-            let is_ours = self.is_our_literal(container.name.as_str(), variable);
-            (!is_ours).then(|| variable.value.as_ref().map_or(0, |value| value.as_str().len()))
-        });
-        standing.unwrap_or_else(|| self.kept(container.name.as_str(), name))
+        let records = self.of(container.name.as_str());
+        let standing = container.env.as_ref().and_then(|env| env.0.get(*index)?.as_ref());
+        match standing.filter(|variable| !records.holds_literal(variable)) {
+            Some(variable) => variable.value.as_ref().map_or(0, |value| value.as_str().len()),
+            None => records.kept(name),
+        }
+    }
+}
+
+impl Records<'_> {
+    /// Whether a variable is a literal of ours: recorded with exactly its present value.
+    pub fn holds_literal(&self, variable: &Env<'_>) -> bool {
+        let record = self.0.get(variable.name.as_str());
+        let recorded = record.and_then(|record| record.value.as_ref()).map(|value| value.as_str());
+        recorded.is_some() && !variable.value_from.0 && recorded == variable.value.as_ref().map(|value| value.as_str())
     }
 
-    fn record(&self, container: &str, subject: &str) -> Option<&Record<'a>> {
-        self.0.get(container)?.get(subject)
+    /// Bytes at the front of a literal of ours that are the user's.
+    pub fn kept(&self, variable: &str) -> usize {
+        self.0.get(variable).map_or(0, |record| record.kept)
+    }
+
+    pub fn names(&self, subject: &str) -> bool {
+        self.0.contains_key(subject)
     }
 }
 

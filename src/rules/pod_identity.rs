@@ -40,7 +40,7 @@ pub fn judge<'a>(governed: &Governed<'a, PodIdentity>, fitting: &mut Fitting<'a>
         };
         let finding = report.finding(fitting, Field::Env, "container does not know its Pod");
         report.push(Finding { value: Cow::Borrowed(name), edits: vec![edit], ..finding });
-        fitting.add_variable(Cow::Borrowed(name));
+        fitting.add_variable(name);
     }
 }
 

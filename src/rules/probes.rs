@@ -136,7 +136,7 @@ fn http_kinds(settings: &Probes) -> &'static [ProbeKind] {
 
 fn by_policy<'a>(settings: &'a Probes, fitting: &Fitting<'a>) -> Result<Option<Plan<'a>>, Reason> {
     if let Some(kind) = ProbeKind::ALL.into_iter().find(|kind| has(fitting, *kind)) {
-        let is_ours = fitting.pod.injected.names(fitting.at.name(), kind.field());
+        let is_ours = fitting.injected.names(kind.field());
         return Err((if is_ours { SkipReason::AlreadyInjected } else { SkipReason::HasProbe }, ""));
     }
     let mut conventional = tcp_ports(fitting).filter(|port| follows_convention(settings, port));
@@ -181,7 +181,7 @@ fn carry_out<'a>(plan: &Plan<'a>, fitting: &Fitting<'a>, report: &mut Report<'_,
     for kind in plan.kinds.iter().copied() {
         let subject = Cow::Borrowed(kind.field());
         if has(fitting, kind) {
-            let is_ours = fitting.pod.injected.names(fitting.at.name(), kind.field());
+            let is_ours = fitting.injected.names(kind.field());
             let reason = if is_ours { SkipReason::AlreadyInjected } else { SkipReason::HasProbe };
             report.skip(fitting, subject, reason, Cow::Borrowed(""), false);
             continue;

@@ -63,7 +63,7 @@ fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static 
     let named = fitting.pod.wishes.runtimes(fitting.at.name());
     // Asked for the first runtime that neither annotation nor policy names, if there is one.
     let detected = LazyCell::new(|| {
-        let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
+        let is_ours = |name: &str| fitting.injected.names(name);
         runtimes::detect(&fitting.at, fitting.image().ok(), &fitting.pod.instrumentation, &is_ours)
     });
     let signal = |runtime: &'static Runtime| match &named {
@@ -263,9 +263,9 @@ fn inject<'a>(
     };
     let finding = report.finding(fitting, Field::Env, reason);
     report.push(Finding { value: Cow::Borrowed(wanted.name), edits, ..finding });
-    fitting.add_variable(Cow::Borrowed(wanted.name));
+    fitting.add_variable(wanted.name);
     if sized.needs_helper {
-        fitting.add_variable(Cow::Borrowed(MEMORY_HELPER));
+        fitting.add_variable(MEMORY_HELPER);
     }
 }
 

@@ -36,7 +36,7 @@ impl List {
         };
         let users = match standing {
             Standing::Ours { .. } => {
-                present.get(..fitting.pod.injected.kept(fitting.at.name(), name)).unwrap_or(present)
+                present.get(..fitting.injected.kept(name)).unwrap_or(present)
             }
             _ => present,
         };
