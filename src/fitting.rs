@@ -181,17 +181,26 @@ impl<'a> Fitting<'a> {
         env.iter().enumerate().filter_map(|(index, variable)| Some((index, variable.as_ref()?)))
     }
 
-    /// Names are compared without case on Windows, as its environment is.
-    #[inline]
-    fn is_same(&self, one: &str, other: &str) -> bool {
-        one.len() == other.len() && if self.pod.is_windows { one.eq_ignore_ascii_case(other) } else { one == other }
+    /// The entries of `env` by that name; on Windows whatever its case, as the environment is there.
+    fn entries(&self, name: &str) -> impl Iterator<Item = (usize, &'a Env<'a>)> {
+        let is_windows = self.pod.is_windows;
+        self.env().filter(move |(_, variable)| is_same(variable.name.as_str(), name, is_windows))
+    }
+
+    fn is_added(&self, name: &str) -> bool {
+        self.added.iter().any(|added| is_same(added, name, self.pod.is_windows))
+    }
+
+    /// Whether the name is set, by the user or by us.
+    pub fn has(&self, name: &str) -> bool {
+        self.is_added(name) || self.entries(name).next().is_some()
     }
 
     pub fn standing(&self, name: &str) -> Standing<'a> {
-        if self.added.iter().any(|added| self.is_same(added, name)) {
+        if self.is_added(name) {
             return Standing::Users;
         }
-        let mut found = self.env().filter(|(_, variable)| self.is_same(variable.name.as_str(), name));
+        let mut found = self.entries(name);
         let Some((index, variable)) = found.next() else { return Standing::Free };
         if found.next().is_some() {
             return Standing::Users;
@@ -220,7 +229,7 @@ impl<'a> Fitting<'a> {
                 let mut names = self.env().map(|(_, variable)| variable.name.as_str());
                 names.find(|name| name.starts_with(beginning)).map(Cow::Borrowed)
             }
-            None => (self.standing(pattern) != Standing::Free).then_some(Cow::Borrowed(pattern)),
+            None => self.has(pattern).then_some(Cow::Borrowed(pattern)),
         }
     }
 
@@ -273,6 +282,12 @@ impl<'a> Fitting<'a> {
     pub fn add_variable(&mut self, name: &'a str) {
         self.added.push(name);
     }
+}
+
+/// Names of one length: most differ in it, and the rest of the comparison is a call.
+#[inline]
+fn is_same(one: &str, other: &str, without_case: bool) -> bool {
+    one.len() == other.len() && if without_case { one.eq_ignore_ascii_case(other) } else { one == other }
 }
 
 fn positive<'a>(amounts: Option<&'a Amounts<'a>>, basis: Basis) -> Option<(Quantity, &'a str)> {

@@ -91,27 +91,18 @@ impl<'a> Injected<'a> {
         lines.extend(edits.filter_map(|edit| Line::of(edit, self, workload)));
         // By container first: they come in runs, so that this is one look at each.
         lines.sort_by_key(|line| line.container);
-        lines
-            .chunk_by_mut(|one, next| one.container == next.container)
-            .for_each(|lines| lines.sort_by_key(|line| line.subject));
-        // Of two records of one subject the last is the edit's.
-        lines.dedup_by(|next, kept| {
-            let is_same = (next.container, next.subject) == (kept.container, kept.subject);
-            if is_same {
-                std::mem::swap(next, kept);
-            }
-            is_same
-        });
         json.reserve(lines.len() * 112);
         let mut json = NestedJson::begin(json);
         json.raw("{");
-        for (index, lines) in lines.chunk_by(|one, next| one.container == next.container).enumerate() {
+        for (index, lines) in lines.chunk_by_mut(|one, next| one.container == next.container).enumerate() {
             json.raw(if index > 0 { "}," } else { "" });
             json.text(lines[0].container);
             json.raw(":{");
-            for (index, line) in lines.iter().enumerate() {
+            lines.sort_by_key(|line| line.subject);
+            for (index, same) in lines.chunk_by(|one, next| one.subject == next.subject).enumerate() {
                 json.raw(if index > 0 { "," } else { "" });
-                line.push(&mut json);
+                // Of two records of one subject the last is the edit's.
+                same[same.len() - 1].push(&mut json);
             }
         }
         json.raw("}}");

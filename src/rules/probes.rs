@@ -235,9 +235,10 @@ fn tcp_ports<'a>(fitting: &Fitting<'a>) -> impl Iterator<Item = &'a Port<'a>> + 
 }
 
 fn follows_convention(settings: &Probes, port: &Port<'_>) -> bool {
-    let number = port.container_port.map(|number| number.to_string());
-    let name = port.name.as_ref().map(|name| name.as_str());
-    settings.http_ports.iter().any(|wanted| Some(wanted.as_str()) == name || Some(wanted) == number.as_ref())
+    settings.http_ports.iter().any(|wanted| {
+        port.name.as_ref().is_some_and(|name| name.as_str() == wanted)
+            || port.container_port.is_some_and(|number| number.to_string() == *wanted)
+    })
 }
 
 /// By name where it has one, so that the probe follows the port's number.

@@ -57,9 +57,11 @@ fn is_platforms(name: &str, settings: &RuntimeSizing) -> bool {
     settings.variables.iter().any(|variable| variable.name == name)
 }
 
+type Chosen<'a> = (&'static Runtime, Option<Signal<'a>>);
+
 /// The runtimes of a container: the annotation's, else the policy's and the detected ones, in the catalogue's order. Those
 /// that nothing gives away come along for their opt-in variables.
-fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static Runtime, Option<Signal<'a>>)> {
+fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> impl Iterator<Item = Chosen<'a>> + use<'a> {
     let named = fitting.pod.wishes.runtimes(fitting.at.name());
     // Asked for the first runtime that neither annotation nor policy names, if there is one.
     let detected = LazyCell::new(|| {
@@ -74,7 +76,7 @@ fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static 
         }
         None => None,
     };
-    runtimes::ALL.into_iter().map(|runtime| (runtime, signal(runtime))).collect()
+    runtimes::ALL.map(|runtime| (runtime, signal(runtime))).into_iter()
 }
 
 /// One variable that a container should have.

@@ -85,7 +85,7 @@ impl List {
         if let Some(part) = flag.family.iter().find(|part| users.contains(*part) || fitting.some_word_has(part)) {
             return Err((SkipReason::ConflictingWord, Cow::Borrowed(part)));
         }
-        for name in self.also_in.iter().filter(|name| fitting.standing(name) != Standing::Free) {
+        for name in self.also_in.iter().filter(|name| fitting.has(name)) {
             // A value that cannot be seen may decide on anything.
             let is_harmless = fitting
                 .only_literal(name)
