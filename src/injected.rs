@@ -95,12 +95,12 @@ impl<'a> Injected<'a> {
         let mut json = NestedJson::begin(json);
         json.raw("{");
         for (index, lines) in lines.chunk_by_mut(|one, next| one.container == next.container).enumerate() {
-            json.raw(if index > 0 { "}," } else { "" });
+            json.raw(if index > 0 { r#"},\""# } else { r#"\""# });
             json.text(lines[0].container);
-            json.raw(":{");
+            json.raw(r#"\":{"#);
             lines.sort_by_key(|line| line.subject);
             for (index, same) in lines.chunk_by(|one, next| one.subject == next.subject).enumerate() {
-                json.raw(if index > 0 { "," } else { "" });
+                json.raw(if index > 0 { r#",\""# } else { r#"\""# });
                 // Of two records of one subject the last is the edit's.
                 same[same.len() - 1].push(&mut json);
             }
@@ -159,7 +159,7 @@ impl<'e> Line<'e> {
     fn of(edit: &'e Edit<'e>, injected: &Injected<'_>, workload: &'e Workload<'_>) -> Option<Self> {
         let container = workload.container_at(edit.place)?;
         let (subject, value) = match &edit.change {
-            Change::Variable { name, source: Source::Literal(value), .. } => (name.as_ref(), Some(value.as_str())),
+            Change::Variable { name, source: Source::Literal(value), .. } => (name.as_ref(), Some(value.as_ref())),
             Change::Variable { name, .. } => (name.as_ref(), None),
             Change::Probe { kind, .. } => (kind.field(), None),
             Change::Limit { basis: Basis::Cpu, default, .. } => ("limits.cpu", Some(default.limit_text.as_str())),
@@ -179,23 +179,23 @@ impl<'e> Line<'e> {
 
     fn push(&self, json: &mut NestedJson<'_>) {
         json.text(self.subject);
-        json.raw(":{");
+        json.raw(r#"\":{"#);
         if let Some(value) = self.value {
-            json.raw(r#"\"value\":"#);
+            json.raw(r#"\"value\":\""#);
             json.text(value);
-            json.raw(",");
+            json.raw(r#"\","#);
         }
         if self.kept > 0 {
             json.raw(&format!(r#"\"kept\":{},"#, self.kept));
         }
-        json.raw(r#"\"source\":"#);
+        json.raw(r#"\"source\":\""#);
         match &self.source {
             LineSource::Recorded(text) => json.text(text),
-            LineSource::Of(basis) => json.made_text(|text| basis.push(text)),
+            LineSource::Of(basis) => basis.parts(&mut |part| json.text(part)),
         }
-        json.raw(r#",\"policy\":"#);
+        json.raw(r#"\",\"policy\":\""#);
         json.text(self.policy);
-        json.raw("}");
+        json.raw(r#"\"}"#);
     }
 }
 

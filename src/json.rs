@@ -59,22 +59,21 @@ const IS_ESCAPED: [bool; 256] = {
 #[derive(Debug)]
 pub struct NestedJson<'j> {
     json: &'j mut String,
-    scratch: String,
 }
 
 impl<'j> NestedJson<'j> {
     pub fn begin(json: &'j mut String) -> Self {
         json.push('"');
-        Self { json, scratch: String::new() }
+        Self { json }
     }
 
-    /// JSON between texts, with its quotes escaped already.
+    /// JSON between texts, with the texts' quotes: each escaped already.
     pub fn raw(&mut self, json: &str) {
         self.json.push_str(json);
     }
 
+    /// A text between its quotes, or a part of one.
     pub fn text(&mut self, text: &str) {
-        self.json.push_str("\\\"");
         if is_plain(text) {
             self.json.push_str(text);
         } else {
@@ -82,16 +81,6 @@ impl<'j> NestedJson<'j> {
             push_escaped(&mut once, text);
             push_escaped(self.json, &once);
         }
-        self.json.push_str("\\\"");
-    }
-
-    /// A text that is put together.
-    pub fn made_text(&mut self, push: impl FnOnce(&mut String)) {
-        let mut text = std::mem::take(&mut self.scratch);
-        text.clear();
-        push(&mut text);
-        self.text(&text);
-        self.scratch = text;
     }
 
     pub fn end(self) {
@@ -111,11 +100,11 @@ mod tests {
             assert_eq!(serde_json::from_str::<String>(&pushed).expect("JSON"), text);
             let mut json = String::new();
             let mut nested = NestedJson::begin(&mut json);
-            nested.raw("[");
+            nested.raw(r#"[\""#);
             nested.text(text);
-            nested.raw(",");
-            nested.made_text(|made| made.push_str(text));
-            nested.raw("]");
+            nested.raw(r#"\",\""#);
+            nested.text(text);
+            nested.raw(r#"\"]"#);
             nested.end();
             let inner: String = serde_json::from_str(&json).expect("JSON");
             assert_eq!(serde_json::from_str::<[String; 2]>(&inner).expect("JSON in JSON"), [text, text]);

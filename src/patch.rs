@@ -251,9 +251,10 @@ fn begin(json: &mut String, kind: OperationKind) {
     if json.len() > 1 {
         json.push(',');
     }
-    json.push_str(r#"{"op":""#);
-    json.push_str(kind.as_str());
-    json.push_str(r#"","path":""#);
+    json.push_str(match kind {
+        OperationKind::Add => r#"{"op":"add","path":""#,
+        OperationKind::Replace => r#"{"op":"replace","path":""#,
+    });
 }
 
 fn push_amounts(json: &mut String, amounts: &[(Basis, &str)]) {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::quantity::Quantity;
+use crate::{quantity::Quantity, runtimes::Runtime};
 
 mod exempt;
 mod labels;
@@ -114,7 +114,7 @@ pub enum EnvFrom {
 pub struct RuntimeSizing {
     pub mode: Mode,
     /// Names of the catalogue, always applied.
-    pub runtimes: Vec<String>,
+    pub runtimes: Vec<&'static Runtime>,
     pub detect: bool,
     pub opt_in: Vec<String>,
     pub skip: Vec<String>,

@@ -312,7 +312,7 @@ fn runtime_sizing(fields: &mut Fields<'_>) -> RuntimeSizing {
             "runtimes",
             "Runtimes whose variables are always wanted.",
             &runtimes,
-            vec!["go".to_owned()],
+            vec![&runtimes::GO],
         ),
         detect: fields.or("detect", "Further runtimes where the Pod itself names them.", &Flag, true),
         opt_in: fields.or("optIn", "Variables of the opt-in tier to switch on.", &known_variables, Vec::new()),

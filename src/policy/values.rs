@@ -5,7 +5,11 @@ use std::fmt::Display;
 use jiff::civil::Date;
 
 use super::{Basis, Pattern, reader::shorten, suggest::closest};
-use crate::{quantity::Quantity, rules::Rule, runtimes};
+use crate::{
+    quantity::Quantity,
+    rules::Rule,
+    runtimes::{self, Runtime},
+};
 
 /// A factor as an exact fraction: `1.5` is 15 over 10. Never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +140,7 @@ pub(super) fn rule(text: &str) -> Result<Rule, String> {
     Rule::from_id(&found).ok_or(found)
 }
 
-pub(super) fn runtime(text: &str) -> Result<String, String> {
+pub(super) fn runtime(text: &str) -> Result<&'static Runtime, String> {
     // What people call them elsewhere, and what spelling alone would take for another.
     const OTHER_NAMES: [(&str, &str); 6] = [
         ("golang", "go"),
@@ -149,7 +153,8 @@ pub(super) fn runtime(text: &str) -> Result<String, String> {
     if let Some((_, name)) = OTHER_NAMES.iter().find(|(other, _)| *other == text) {
         return Err(format!("must be a runtime, not `{text}`; write `{name}`"));
     }
-    known(text, "a runtime", &runtimes::ALL.map(|runtime| runtime.name))
+    let found = known(text, "a runtime", &runtimes::ALL.map(|runtime| runtime.name))?;
+    runtimes::find(&found).ok_or(found)
 }
 
 /// A variable of the catalogue, or one of `own`.

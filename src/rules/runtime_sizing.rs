@@ -70,7 +70,7 @@ fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> impl Iterator<
     });
     let signal = |runtime: &'static Runtime| match &named {
         Some(named) => named.contains(&runtime).then_some(Signal::Annotation),
-        None if settings.runtimes.iter().any(|name| name == runtime.name) => Some(Signal::Policy),
+        None if settings.runtimes.contains(&runtime) => Some(Signal::Policy),
         None if settings.detect => {
             detected.iter().find(|(found, _)| *found == runtime).map(|(_, signal)| *signal)
         }

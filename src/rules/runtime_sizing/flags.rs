@@ -45,7 +45,7 @@ impl List {
         if value == present {
             return Err((SkipReason::AlreadyInjected, Cow::Borrowed("")));
         }
-        Ok((Sized { source: Source::Literal(value), origin, needs_helper: false }, index))
+        Ok((Sized { source: Source::Literal(Cow::Owned(value)), origin, needs_helper: false }, index))
     }
 
     /// Our flags with their numbers, those that the user has not decided on; or why there is none.
