@@ -9,7 +9,7 @@ use crate::{
     json::NestedJson,
     object::{Container, Env, Text},
     runtimes::{Basis, MEMORY_HELPER},
-    verdict::{Change, Edit, OriginBasis, Source},
+    verdict::{Change, Edit, Source},
     workload::Workload,
 };
 
@@ -41,19 +41,16 @@ struct Record<'a> {
     policy: Text<'a>,
 }
 
-/// A record to be written.
+/// A record to be written: small, since it is sorted.
 struct Line<'e> {
     container: &'e str,
     subject: &'e str,
-    value: Option<&'e str>,
-    kept: usize,
-    source: LineSource<'e>,
-    policy: &'e str,
+    of: LineOf<'e>,
 }
 
-enum LineSource<'e> {
-    Recorded(&'e str),
-    Of(&'e OriginBasis<'e>),
+enum LineOf<'e> {
+    Record(&'e Record<'e>),
+    Edit { edit: &'e Edit<'e>, kept: usize },
 }
 
 impl<'a> Injected<'a> {
@@ -85,10 +82,11 @@ impl<'a> Injected<'a> {
         &'e self,
         json: &mut String,
         workload: &'e Workload<'_>,
-        edits: impl Iterator<Item = &'e Edit<'e>>,
+        edits: &[&'e Edit<'e>],
     ) {
         let mut lines = self.standing(workload);
-        lines.extend(edits.filter_map(|edit| Line::of(edit, self, workload)));
+        lines.reserve(edits.len());
+        lines.extend(edits.iter().filter_map(|edit| Line::of(edit, self, workload)));
         // By container first: they come in runs, so that this is one look at each.
         lines.sort_by_key(|line| line.container);
         json.reserve(lines.len() * 112);
@@ -116,10 +114,7 @@ impl<'a> Injected<'a> {
             lines.extend(standing.map(|(subject, record)| Line {
                 container: at.name(),
                 subject: subject.as_str(),
-                value: record.value.as_ref().map(|value| value.as_str()),
-                kept: record.kept,
-                source: LineSource::Recorded(record.source.as_str()),
-                policy: record.policy.as_str(),
+                of: LineOf::Record(record),
             }));
         }
         lines
@@ -158,44 +153,53 @@ impl Records<'_> {
 impl<'e> Line<'e> {
     fn of(edit: &'e Edit<'e>, injected: &Injected<'_>, workload: &'e Workload<'_>) -> Option<Self> {
         let container = workload.container_at(edit.place)?;
-        let (subject, value) = match &edit.change {
-            Change::Variable { name, source: Source::Literal(value), .. } => (name.as_ref(), Some(value.as_ref())),
-            Change::Variable { name, .. } => (name.as_ref(), None),
-            Change::Probe { kind, .. } => (kind.field(), None),
-            Change::Limit { basis: Basis::Cpu, default, .. } => ("limits.cpu", Some(default.limit_text.as_str())),
-            Change::Limit { basis: Basis::Memory, default, .. } => ("limits.memory", Some(default.limit_text.as_str())),
-            Change::RestartOnResize { basis: Basis::Cpu } => ("resizePolicy.cpu", None),
-            Change::RestartOnResize { basis: Basis::Memory } => ("resizePolicy.memory", None),
-        };
-        Some(Self {
-            container: container.name.as_str(),
-            subject,
-            value,
-            kept: injected.kept_by(&edit.change, container),
-            source: LineSource::Of(&edit.origin.basis),
-            policy: edit.origin.policy,
-        })
+        let kept = injected.kept_by(&edit.change, container);
+        let of = LineOf::Edit { edit, kept };
+        Some(Self { container: container.name.as_str(), subject: subject(&edit.change), of })
     }
 
     fn push(&self, json: &mut NestedJson<'_>) {
+        let (value, kept, policy) = match self.of {
+            LineOf::Record(record) => (record.value.as_ref().map(Text::as_str), record.kept, record.policy.as_str()),
+            LineOf::Edit { edit, kept } => (value(&edit.change), kept, edit.origin.policy),
+        };
         json.text(self.subject);
         json.raw(r#"\":{"#);
-        if let Some(value) = self.value {
+        if let Some(value) = value {
             json.raw(r#"\"value\":\""#);
             json.text(value);
             json.raw(r#"\","#);
         }
-        if self.kept > 0 {
-            json.raw(&format!(r#"\"kept\":{},"#, self.kept));
+        if kept > 0 {
+            json.raw(&format!(r#"\"kept\":{kept},"#));
         }
         json.raw(r#"\"source\":\""#);
-        match &self.source {
-            LineSource::Recorded(text) => json.text(text),
-            LineSource::Of(basis) => basis.parts(&mut |part| json.text(part)),
+        match self.of {
+            LineOf::Record(record) => json.text(record.source.as_str()),
+            LineOf::Edit { edit, .. } => edit.origin.basis.parts(&mut |part| json.text(part)),
         }
         json.raw(r#"\",\"policy\":\""#);
-        json.text(self.policy);
+        json.text(policy);
         json.raw(r#"\"}"#);
+    }
+}
+
+fn subject<'e>(change: &'e Change<'_>) -> &'e str {
+    match change {
+        Change::Variable { name, .. } => name,
+        Change::Probe { kind, .. } => kind.field(),
+        Change::Limit { basis: Basis::Cpu, .. } => "limits.cpu",
+        Change::Limit { basis: Basis::Memory, .. } => "limits.memory",
+        Change::RestartOnResize { basis: Basis::Cpu } => "resizePolicy.cpu",
+        Change::RestartOnResize { basis: Basis::Memory } => "resizePolicy.memory",
+    }
+}
+
+fn value<'e>(change: &'e Change<'_>) -> Option<&'e str> {
+    match change {
+        Change::Variable { source: Source::Literal(value), .. } => Some(value),
+        Change::Limit { default, .. } => Some(&default.limit_text),
+        _ => None,
     }
 }
 

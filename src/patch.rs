@@ -49,7 +49,8 @@ impl OperationKind {
 /// A verdict's edits as a JSON Patch document, its operations in the order in which they apply; nothing where there is
 /// nothing to do. Written straight to text: a patch may have hundreds of operations.
 pub fn to_json(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Option<String> {
-    let edits: Vec<&Edit<'_>> = verdict.edits().collect();
+    let mut edits: Vec<&Edit<'_>> = Vec::with_capacity(verdict.findings.len());
+    edits.extend(verdict.edits());
     if edits.is_empty() {
         return None;
     }
@@ -70,7 +71,7 @@ pub fn to_json(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Option<String> {
     if json.len() == 1 {
         return None;
     }
-    annotation(&mut json, verdict, pod);
+    annotation(&mut json, &edits, pod);
     json.push(']');
     Some(json)
 }
@@ -358,7 +359,7 @@ impl ProbeKind {
 }
 
 /// Appends the record of what was injected, unless all annotations together would be too large for the API.
-fn annotation(json: &mut String, verdict: &Verdict<'_>, pod: &Pod<'_>) {
+fn annotation(json: &mut String, edits: &[&Edit<'_>], pod: &Pod<'_>) {
     let annotations = pod.workload.pod_metadata().annotations.as_ref();
     let before = json.len();
     begin(json, OperationKind::Add);
@@ -376,7 +377,7 @@ fn annotation(json: &mut String, verdict: &Verdict<'_>, pod: &Pod<'_>) {
         "}}}"
     };
     let record = json.len();
-    pod.injected.push_rewritten(json, pod.workload, verdict.edits());
+    pod.injected.push_rewritten(json, pod.workload, edits);
     let present =
         annotations.map_or(0, |all| all.size() - all.get(INJECTED).map_or(0, |old| old.len() + INJECTED.len()));
     let fits = |length: usize| present + INJECTED.len() + length <= MAX_ANNOTATIONS_BYTES;

@@ -11,6 +11,9 @@ use crate::{
     verdict::{OriginBasis, SkipReason, Source},
 };
 
+/// What the flags of one variable take, mostly.
+const TEXT_BYTES: usize = 64;
+
 pub(super) struct List {
     pub(super) flags: &'static [Flag],
     pub(super) separator: char,
@@ -55,13 +58,16 @@ impl List {
         settings: &RuntimeSizing,
         fitting: &Fitting<'a>,
     ) -> Result<(String, OriginBasis<'a>), NotSized<'a>> {
-        let mut texts = Vec::new();
+        let mut text = String::with_capacity(TEXT_BYTES);
         let mut origin = None;
         let mut first_reason = None;
         for flag in self.flags {
             match self.number(flag, users, settings, fitting) {
                 Ok((number, of)) => {
-                    texts.push(flag.format.replace("{}", &number));
+                    if !text.is_empty() {
+                        text.push(self.separator);
+                    }
+                    push_formatted(&mut text, flag.format, &number);
                     origin.get_or_insert(of);
                 }
                 Err(reason) => {
@@ -70,7 +76,7 @@ impl List {
             }
         }
         match origin {
-            Some(origin) => Ok((texts.join(&self.separator.to_string()), origin)),
+            Some(origin) => Ok((text, origin)),
             None => Err(first_reason.unwrap_or((SkipReason::NotLiteral, Cow::Borrowed("")))),
         }
     }
@@ -81,7 +87,7 @@ impl List {
         users: &str,
         settings: &RuntimeSizing,
         fitting: &Fitting<'a>,
-    ) -> Result<(String, OriginBasis<'a>), NotSized<'a>> {
+    ) -> Result<(Cow<'a, str>, OriginBasis<'a>), NotSized<'a>> {
         if let Some(part) = flag.family.iter().find(|part| users.contains(*part) || fitting.some_word_has(part)) {
             return Err((SkipReason::ConflictingWord, Cow::Borrowed(part)));
         }
@@ -95,6 +101,19 @@ impl List {
             }
         }
         let sized = size::size_literally(flag.formula, settings, fitting)?;
-        Ok((sized.source.to_string(), sized.origin))
+        match sized.source {
+            Source::Literal(number) => Ok((number, sized.origin)),
+            live => Ok((Cow::Owned(live.to_string()), sized.origin)),
+        }
+    }
+}
+
+/// Each `{}` is the number.
+fn push_formatted(text: &mut String, format: &str, number: &str) {
+    for (index, part) in format.split("{}").enumerate() {
+        if index > 0 {
+            text.push_str(number);
+        }
+        text.push_str(part);
     }
 }
