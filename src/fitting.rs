@@ -3,6 +3,8 @@
 
 use std::{borrow::Cow, cell::OnceCell, collections::BTreeMap};
 
+use smallvec::SmallVec;
+
 use crate::{
     image::{Image, ImageError},
     injected::{Injected, Records},
@@ -235,8 +237,7 @@ impl<'a> Fitting<'a> {
 
     /// Whether podfit sets a variable, in this call or in an earlier one.
     pub fn is_set_by_us(&self, name: &str) -> bool {
-        self.added.contains(&name)
-            || matches!(self.standing(name), Standing::Ours { .. } | Standing::OursLive)
+        self.added.contains(&name) || matches!(self.standing(name), Standing::Ours { .. } | Standing::OursLive)
     }
 
     /// A word of command or args, or a component of the image's name, that is like one of the patterns; programs without
@@ -321,7 +322,7 @@ impl<'a> Report<'_, 'a> {
             reason,
             value: Cow::Borrowed(""),
             problem: String::new(),
-            edits: Vec::new(),
+            edits: SmallVec::new(),
         }
     }
 

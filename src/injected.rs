@@ -78,12 +78,7 @@ impl<'a> Injected<'a> {
 
     /// Appends the annotation after the edits, with what stands of the earlier record: as the JSON string that a patch
     /// holds, since escaping a whole record afterwards costs more than writing it.
-    pub fn push_rewritten<'e>(
-        &'e self,
-        json: &mut String,
-        workload: &'e Workload<'_>,
-        edits: &[&'e Edit<'e>],
-    ) {
+    pub fn push_rewritten<'e>(&'e self, json: &mut String, workload: &'e Workload<'_>, edits: &[&'e Edit<'e>]) {
         let mut lines = self.standing(workload);
         lines.reserve(edits.len());
         lines.extend(edits.iter().filter_map(|edit| Line::of(edit, self, workload)));
@@ -110,7 +105,8 @@ impl<'a> Injected<'a> {
     fn standing<'e>(&'e self, workload: &'e Workload<'_>) -> Vec<Line<'e>> {
         let mut lines = Vec::new();
         for at in workload.containers().filter(|_| !self.0.is_empty()) {
-            let standing = self.of(at.name()).0.iter().filter(|(subject, _)| still_there(at.container, subject.as_str()));
+            let standing =
+                self.of(at.name()).0.iter().filter(|(subject, _)| still_there(at.container, subject.as_str()));
             lines.extend(standing.map(|(subject, record)| Line {
                 container: at.name(),
                 subject: subject.as_str(),

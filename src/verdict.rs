@@ -3,6 +3,8 @@
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
+use smallvec::SmallVec;
+
 use crate::{
     policy::{Basis, DefaultLimit, Mode, ProbeKind},
     rules::Rule,
@@ -42,7 +44,8 @@ pub struct Finding<'a> {
     pub value: Cow<'a, str>,
     /// Names, values, and what to write instead. Empty for injections, whose edits tell (`Finding::message`).
     pub problem: String,
-    pub edits: Vec<Edit<'a>>,
+    /// Mostly one, so kept in place: a Pod may have hundreds of findings.
+    pub edits: SmallVec<[Edit<'a>; 1]>,
 }
 
 impl Finding<'_> {

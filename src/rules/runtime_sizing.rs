@@ -9,6 +9,8 @@
 
 use std::{borrow::Cow, cell::LazyCell};
 
+use smallvec::smallvec;
+
 use crate::{
     fitting::{Fitting, Report, Standing},
     policy::{Basis, EnvFrom, Governed, Mode, PlatformVariable, RuntimeSizing},
@@ -71,9 +73,7 @@ fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> impl Iterator<
     let signal = |runtime: &'static Runtime| match &named {
         Some(named) => named.contains(&runtime).then_some(Signal::Annotation),
         None if settings.runtimes.contains(&runtime) => Some(Signal::Policy),
-        None if settings.detect => {
-            detected.iter().find(|(found, _)| *found == runtime).map(|(_, signal)| *signal)
-        }
+        None if settings.detect => detected.iter().find(|(found, _)| *found == runtime).map(|(_, signal)| *signal),
         None => None,
     };
     runtimes::ALL.map(|runtime| (runtime, signal(runtime))).into_iter()
@@ -255,10 +255,7 @@ fn inject<'a>(
     let helper = Source::Limit { basis: Basis::Memory, divisor: "1Mi" };
     let helper = sized.needs_helper.then(|| edit(MEMORY_HELPER, helper, None));
     let own = edit(wanted.name, sized.source, replaces);
-    let edits = match helper {
-        Some(helper) => vec![helper, own],
-        None => vec![own],
-    };
+    let edits = if let Some(helper) = helper { smallvec![helper, own] } else { smallvec![own] };
     let reason = match wanted.basis() {
         Basis::Cpu => "runtime is not told its CPU limit",
         Basis::Memory => "runtime is not told its memory limit",
@@ -296,6 +293,6 @@ fn restart_on_resize<'a>(first: usize, fitting: &Fitting<'a>, report: &mut Repor
             origin: Origin { policy: &report.policy.name, basis: OriginBasis::PolicyDefault, signal: Signal::Policy },
         };
         let finding = report.finding(fitting, Field::ResizePolicy, "injected values would be stale after a resize");
-        report.push(Finding { value: Cow::Borrowed(basis.resource()), edits: vec![edit], ..finding });
+        report.push(Finding { value: Cow::Borrowed(basis.resource()), edits: smallvec![edit], ..finding });
     }
 }

@@ -38,9 +38,7 @@ impl List {
             }
         };
         let users = match standing {
-            Standing::Ours { .. } => {
-                present.get(..fitting.injected.kept(name)).unwrap_or(present)
-            }
+            Standing::Ours { .. } => present.get(..fitting.injected.kept(name)).unwrap_or(present),
             _ => present,
         };
         let (added, origin) = self.added(users, settings, fitting)?;

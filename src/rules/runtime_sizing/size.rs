@@ -145,7 +145,10 @@ fn arenas<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'
 }
 
 /// A value of the memory limit in bytes; none where the limit is too small for it.
-fn of_memory<'a>(fitting: &Fitting<'a>, value: fn(u64) -> Option<Cow<'static, str>>) -> Result<Sized<'a>, NotSized<'a>> {
+fn of_memory<'a>(
+    fitting: &Fitting<'a>,
+    value: fn(u64) -> Option<Cow<'static, str>>,
+) -> Result<Sized<'a>, NotSized<'a>> {
     let limit = limit(Basis::Memory, fitting)?;
     match value(limit.quantity.units()) {
         Some(value) => Ok(Sized { source: Source::Literal(value), origin: limit.origin, needs_helper: false }),
