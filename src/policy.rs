@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{quantity::Quantity, rules::Rule};
+use crate::{quantity::Quantity, rules::Rule, runtimes::Runtime};
 
 mod crd;
 mod exempt;
@@ -131,7 +131,7 @@ pub enum EnvFrom {
 pub struct RuntimeSizing {
     pub mode: Mode,
     /// Names of the catalogue, always applied.
-    pub runtimes: Vec<String>,
+    pub runtimes: Vec<&'static Runtime>,
     pub detect: bool,
     pub opt_in: Vec<String>,
     pub skip: Vec<String>,

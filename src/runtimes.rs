@@ -19,10 +19,11 @@ mod rust;
 use std::fmt;
 
 pub use detect::{Instrumentation, Signal, detect, older_tag};
+pub use go::GO;
 
 /// Every runtime, in the order in which its variables stand in `env`.
 pub const ALL: [&Runtime; 13] = [
-    &go::GO,
+    &GO,
     &rust::RUST,
     &python::PYTHON,
     &java::JAVA,
@@ -54,10 +55,16 @@ pub struct Runtime {
 pub const NO_SIGNS: Signs =
     Signs { open_telemetry: None, datadog: None, commands: &[], variables: &[], images: &[], products: &[] };
 
-/// A runtime is its name: comparing all it holds, for each container, would show.
+/// A runtime is its place in the catalogue: comparing all it holds, or names, for each container, would show.
 impl PartialEq for Runtime {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        std::ptr::eq(self, other)
+    }
+}
+
+impl fmt::Display for Runtime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name)
     }
 }
 
