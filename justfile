@@ -41,6 +41,11 @@ release:
 bench *ARGUMENTS:
     cargo bench --bench review -- {{ ARGUMENTS }}
 
+# Scans 100,000 Pods of a stand-in for an API server: time and memory.
+scan-figures:
+    cargo build --release
+    PODFIT_PROGRAM=${CARGO_TARGET_DIR:-target}/release/podfit cargo test --test scan figures -- --ignored --nocapture
+
 # Any bytes as a body of both endpoints, with the dependencies that are shipped. Needs a nightly toolchain and cargo-fuzz.
 fuzz SECONDS='60':
     mkdir -p fuzz/corpus/review

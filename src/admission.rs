@@ -246,8 +246,7 @@ pub fn admission_mode(finding: &Finding<'_>, kind: Kind) -> Mode {
 /// Objects that are never judged, whatever they hold.
 fn spared(head: &Head<'_>, object: &Workload<'_>) -> Option<Decision> {
     let metadata = &object.metadata;
-    let is_mirror = object.kind == Kind::Pod && metadata.annotation("kubernetes.io/config.mirror").is_some();
-    if is_mirror && head.is_node() {
+    if object.is_mirror() && head.is_node() {
         return Some(Decision::Exempt);
     }
     let is_owned = object.kind.is_template() && metadata.controller_kind().is_some();

@@ -15,13 +15,18 @@ use crate::{
 
 mod certs;
 mod check;
+#[cfg(feature = "cluster")]
+mod connect;
 mod explain;
 mod fix;
 mod input;
 mod judge;
 mod policy;
 mod rules;
+#[cfg(feature = "cluster")]
+mod scan;
 mod serve;
+mod tell;
 mod test;
 
 /// What a run has come to; the larger one wins.
@@ -58,6 +63,8 @@ enum Command {
     Check(check::Check),
     Fix(fix::Fix),
     Explain(explain::Explain),
+    #[cfg(feature = "cluster")]
+    Scan(scan::Scan),
     Test(test::Test),
     Rules(rules::Rules),
     Policy(policy::Policy),
@@ -113,6 +120,8 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Check(check) => check.run(output),
         Command::Fix(fix) => fix.run(output),
         Command::Explain(explain) => explain.run(output),
+        #[cfg(feature = "cluster")]
+        Command::Scan(scan) => scan.run(output),
         Command::Test(test) => test.run(output),
         Command::Rules(rules) => rules.run(output),
         Command::Policy(policy) => policy.run(output),

@@ -141,6 +141,12 @@ impl Records<'_> {
         self.0.get(variable).map_or(0, |record| record.kept)
     }
 
+    /// What is recorded of a variable or probe: its value where that is a literal, its source, its policy.
+    pub fn recorded(&self, subject: &str) -> Option<(Option<&str>, &str, &str)> {
+        let record = self.0.get(subject)?;
+        Some((record.value.as_ref().map(Text::as_str), record.source.as_str(), record.policy.as_str()))
+    }
+
     pub fn names(&self, subject: &str) -> bool {
         self.0.contains_key(subject)
     }

@@ -336,17 +336,24 @@ impl Metadata<'_> {
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.annotations.as_ref()?.get(key)
     }
-    /// The kind of the direct owner that controls this object, a `ReplicaSet` for most Pods.
+    /// The direct owner that controls this object, a `ReplicaSet` for most Pods.
+    pub fn controller(&self) -> Option<&OwnerReference<'_>> {
+        self.owner_references.iter().find(|owner| owner.controller == Some(true))
+    }
     pub fn controller_kind(&self) -> Option<&str> {
-        self.owner_references.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.kind.as_str())
+        self.controller().map(|owner| owner.kind.as_str())
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub struct OwnerReference<'a> {
     #[serde(borrow)]
+    pub api_version: Text<'a>,
+    #[serde(borrow)]
     pub kind: Text<'a>,
+    #[serde(borrow)]
+    pub name: Text<'a>,
     pub controller: Option<bool>,
 }
 

@@ -1,17 +1,24 @@
-//! What people and programs read of a judgement of manifests: one model, and a file per format below `report/`. `check` (and
-//! later `scan`) fills it; formats only write. Policy tests have a model of their own, in `suites`.
+//! What people and programs read of a judgement of manifests or of a cluster: one model, and a file per format below
+//! `report/`. `check` and the scan fill it; formats only write. Policy tests have a model of their own, in `suites`.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, io};
 
+use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::{node::Span, patch::Operation, policy::Mode, rules::Rule};
+use crate::{
+    node::Span,
+    patch::Operation,
+    policy::{Mode, PolicySet},
+    rules::Rule,
+};
 
 #[cfg(test)]
 mod fixture;
 mod github;
 mod json;
 mod junit;
+mod owners;
 mod sarif;
 mod suites;
 mod text;
@@ -23,6 +30,10 @@ pub use suites::{Failure, TestReport, TestResult, Tested, TestedFile};
 pub struct Report {
     pub objects: Vec<JudgedObject>,
     pub findings: Vec<ReportedFinding>,
+    /// Findings that are counted only: the injections of a scan, and what is beyond the bound of its list.
+    pub counted: BTreeMap<Mode, usize>,
+    /// Of a scan: the Pods that were judged. Its objects are their owners.
+    pub pods: Option<usize>,
     pub errors: Vec<ReportedError>,
     /// Findings that exemptions have taken away, and injections that must not be made.
     pub exempted: usize,
@@ -36,7 +47,7 @@ pub struct Report {
 }
 
 /// A workload that was judged.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectName {
     pub api_version: String,
@@ -51,6 +62,8 @@ pub struct JudgedObject {
     pub object: ObjectName,
     /// `-` is standard input; none for objects of a cluster.
     pub file: Option<String>,
+    /// Of a scan: those of this owner that were judged.
+    pub pods: Option<usize>,
     pub patch: Vec<Operation>,
 }
 
@@ -69,8 +82,10 @@ pub struct ReportedFinding {
     pub object: ObjectName,
     /// The container's or volume's name.
     pub container: Option<String>,
-    /// From the object's root.
+    /// From the object's root; of a scan, from the Pod's.
     pub pointer: String,
+    /// Of a scan: how many Pods of the owner have it. None have what only the owner's template has.
+    pub pods: Option<usize>,
     /// One line: what is wrong and what to write instead, or what is injected.
     pub message: String,
 }
@@ -87,6 +102,8 @@ pub struct ReportedError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
     pub objects: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pods: Option<usize>,
     pub deny: usize,
     pub warn: usize,
     pub audit: usize,
@@ -112,9 +129,11 @@ pub struct Appearance {
 
 impl Report {
     pub fn summary(&self) -> Summary {
-        let of = |mode| self.findings.iter().filter(|finding| finding.mode == mode).count();
+        let listed = |mode| self.findings.iter().filter(|finding| finding.mode == mode).count();
+        let of = |mode| listed(mode) + self.counted.get(&mode).copied().unwrap_or_default();
         Summary {
             objects: self.objects.len(),
+            pods: self.pods,
             deny: of(Mode::Deny),
             warn: of(Mode::Warn),
             audit: of(Mode::Audit),
@@ -138,6 +157,7 @@ impl Report {
     /// Where the output cannot be written.
     pub fn write(&self, format: Format, appearance: Appearance, output: &mut dyn io::Write) -> io::Result<()> {
         match format {
+            Format::Text if self.pods.is_some() => owners::write(self, appearance, output),
             Format::Text => text::write(self, appearance, output),
             Format::Json => json::write(self, output),
             Format::Sarif => sarif::write(self, output),
@@ -147,7 +167,7 @@ impl Report {
     }
 
     /// The last line for people: `3 objects: 2 denied findings, 1 warning, 4 injections; 1 exempted, 2 skipped`.
-    fn headline(&self) -> String {
+    pub(crate) fn headline(&self) -> String {
         let summary = self.summary();
         let findings = [
             (summary.deny, "denied finding"),
@@ -157,10 +177,14 @@ impl Report {
         ];
         let said = findings.iter().filter(|(number, _)| *number > 0).map(|(number, word)| count(*number, word));
         let said = said.collect::<Vec<_>>().join(", ");
+        let objects = match self.pods {
+            Some(pods) => format!("{} of {}", count(pods, "Pod"), count(self.objects.len(), "owner")),
+            None => count(self.objects.len(), "object"),
+        };
         let mut headline = match (self.objects.len(), said.as_str()) {
             (0, "") => String::from("no objects judged"),
-            (objects, "") => format!("{}: nothing to do", count(objects, "object")),
-            (objects, said) => format!("{}: {said}", count(objects, "object")),
+            (_, "") => format!("{objects}: nothing to do"),
+            (_, said) => format!("{objects}: {said}"),
         };
         let aside = [(self.exempted, "exempted"), (self.skipped, "skipped"), (self.passed_over, "passed over")];
         let aside = aside.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
@@ -175,6 +199,21 @@ impl Report {
     }
 }
 
+/// An expired exemption exempts nothing, and says so until it is removed.
+pub fn expired_exemptions(policies: &PolicySet, today: Date) -> Vec<String> {
+    let all = policies.policies().iter().flat_map(|policy| policy.exemptions.iter().map(move |it| (policy, it)));
+    let expired = all.filter(|(_, exemption)| exemption.is_expired(today));
+    expired
+        .map(|(policy, exemption)| {
+            let day = exemption.expires.map(|day| day.to_string()).unwrap_or_default();
+            format!(
+                "policy {}: the exemption {:?} has expired on {day} and exempts nothing",
+                policy.name, exemption.reason
+            )
+        })
+        .collect()
+}
+
 impl fmt::Display for ObjectName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.namespace {
@@ -184,7 +223,7 @@ impl fmt::Display for ObjectName {
     }
 }
 
-fn count(number: usize, word: &str) -> String {
+pub(crate) fn count(number: usize, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
@@ -229,7 +268,12 @@ mod tests {
 
     #[test]
     fn the_headline_counts_what_is_there() {
-        let object = |name: &str| JudgedObject { object: fixture::object("Pod", name), file: None, patch: Vec::new() };
+        let object = |name: &str| JudgedObject {
+            object: fixture::object("Pod", name),
+            file: None,
+            pods: None,
+            patch: Vec::new(),
+        };
         let error = ReportedError { file: "a".into(), place: None, message: "no".into() };
         let rows = [
             ("nothing at all", Report::default(), "no objects judged"),

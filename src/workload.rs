@@ -238,6 +238,11 @@ impl<'a> Workload<'a> {
         if self.kind.is_template() { Some(self.kind.as_str()) } else { self.metadata.controller_kind() }
     }
 
+    /// Written by the kubelet for a Pod of its own, which the API server only shows.
+    pub fn is_mirror(&self) -> bool {
+        self.kind == Kind::Pod && self.metadata.annotation("kubernetes.io/config.mirror").is_some()
+    }
+
     /// A DaemonSet's Pod of the class `system-node-critical` is warned about, never denied: without it a node is no node.
     pub fn is_node_critical(&self) -> bool {
         self.controller_kind() == Some("DaemonSet")

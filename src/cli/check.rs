@@ -2,16 +2,17 @@
 
 use std::io;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{
     Outcome,
     judge::{Bench, JudgeArguments, Judged, Rest},
+    tell::TellArguments,
 };
 use crate::{
     patch,
     policy::Mode,
-    report::{Format, JudgedObject, Report, ReportedFinding},
+    report::{JudgedObject, Report, ReportedFinding, expired_exemptions},
 };
 
 /// Judges manifests
@@ -21,33 +22,14 @@ use crate::{
 pub(super) struct Check {
     #[command(flatten)]
     judge: JudgeArguments,
-    /// Format of the report
-    #[arg(long, short, value_enum, default_value_t = Format::Text)]
-    output: Format,
-    /// The mildest finding that makes the exit status 1
-    #[arg(long, value_enum, default_value_t = FailOn::Deny)]
-    fail_on: FailOn,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FailOn {
-    Deny,
-    Warn,
+    #[command(flatten)]
+    telling: TellArguments,
 }
 
 impl Check {
     pub(super) fn run(self, output: &mut dyn io::Write) -> anyhow::Result<Outcome> {
         let bench = self.judge.prepare()?;
-        let report = report(bench);
-        report.write(self.output, super::stdout_appearance(), output)?;
-        output.flush()?;
-        let summary = report.summary();
-        let denied = summary.deny + if self.fail_on == FailOn::Warn { summary.warn } else { 0 };
-        Ok(match (report.errors.is_empty(), denied) {
-            (false, _) => Outcome::NotJudged,
-            (true, 0) => Outcome::NothingDenied,
-            (true, _) => Outcome::Denied,
-        })
+        self.telling.tell(&report(bench), output)
     }
 }
 
@@ -57,26 +39,10 @@ fn report(bench: Bench) -> Report {
     report.errors = errors;
     report.passed_over = passed_over;
     report.notes.splice(0..0, notes);
-    report.notes.extend(expired_exemptions(&bench));
+    report.notes.extend(expired_exemptions(&bench.policies, bench.today));
     let sources = bench.inputs.manifests.into_iter();
     report.sources = sources.map(|manifest| (manifest.name, manifest.text)).collect();
     report
-}
-
-/// An expired exemption exempts nothing, and says so until it is removed.
-fn expired_exemptions(bench: &Bench) -> Vec<String> {
-    let policies = bench.policies.policies().iter();
-    let all = policies.flat_map(|policy| policy.exemptions.iter().map(move |exemption| (policy, exemption)));
-    let expired = all.filter(|(_, exemption)| exemption.is_expired(bench.today));
-    expired
-        .map(|(policy, exemption)| {
-            let day = exemption.expires.map(|day| day.to_string()).unwrap_or_default();
-            format!(
-                "policy {}: the exemption {:?} has expired on {day} and exempts nothing",
-                policy.name, exemption.reason
-            )
-        })
-        .collect()
 }
 
 impl Report {
@@ -98,6 +64,7 @@ impl Report {
                 object: judged.name.clone(),
                 container: finding.container.map(str::to_owned),
                 pointer,
+                pods: None,
                 message: finding.message(),
             });
         }
@@ -111,6 +78,6 @@ impl Report {
         } else {
             Vec::new()
         };
-        self.objects.push(JudgedObject { object: judged.name.clone(), file, patch });
+        self.objects.push(JudgedObject { object: judged.name.clone(), file, pods: None, patch });
     }
 }

@@ -10,26 +10,39 @@ use super::{
     judge::{Bench, JudgeArguments, Judged},
 };
 use crate::{
-    policy::{Mode, PolicySet},
+    fitting::Pod,
+    policy::{InForce, Mode, PolicySet, Subject},
     report::visible,
     rules::Rule,
     runtimes::Signal,
-    verdict::{Edit, Finding, OriginBasis},
+    verdict::{Edit, Finding, OriginBasis, Skip, SkipReason, Verdict},
     workload::{ContainerAt, Place},
 };
+
+mod governors;
+#[cfg(feature = "cluster")]
+mod running;
 
 /// Tells per container what podfit injects, from which policy and signal, or why not
 #[derive(Debug, Args)]
 pub(super) struct Explain {
     #[command(flatten)]
     judge: JudgeArguments,
+    /// A Pod of the cluster instead of manifests, by the API server of the kubeconfig
+    #[cfg(feature = "cluster")]
+    #[arg(long, value_name = "NAMESPACE/NAME", conflicts_with = "paths")]
+    pod: Option<running::PodName>,
 }
 
 impl Explain {
     pub(super) fn run(self, output: &mut dyn Write) -> anyhow::Result<Outcome> {
+        #[cfg(feature = "cluster")]
+        if let Some(pod) = &self.pod {
+            return pod.explain(&self.judge, output);
+        }
         let bench = self.judge.prepare()?;
         let mut pages: Vec<String> = Vec::new();
-        let rest = bench.judge(|judged| pages.push(page(&bench, &judged)));
+        let rest = bench.judge(|judged| pages.push(page_of(&bench, &judged)));
         output.write_all(pages.join("\n").as_bytes())?;
         output.flush()?;
         let mut stderr = io::stderr().lock();
@@ -44,6 +57,15 @@ impl Explain {
     }
 }
 
+/// What a page is about.
+struct Explained<'e, 'v> {
+    policies: &'e PolicySet,
+    pod: &'e Pod<'e>,
+    verdict: &'e Verdict<'v>,
+    subject: &'e Subject<'e>,
+    in_force: &'e InForce<'e>,
+}
+
 /// One row of a container's table.
 struct Row {
     subject: String,
@@ -51,58 +73,34 @@ struct Row {
     why: String,
 }
 
-fn page(bench: &Bench, judged: &Judged<'_>) -> String {
+fn page_of(bench: &Bench, judged: &Judged<'_>) -> String {
     let namespace = judged.name.namespace.as_deref().unwrap_or_default();
     let line = judged.document.locate(&format!("{}/kind", judged.pointer_prefix)).start.line;
     let heading = format!("{} {namespace}/{}  ({}:{line})", judged.name.kind, judged.name.name, judged.manifest.name);
-    let mut page = visible(&heading).into_owned() + "\n";
-    page.push_str(&governors(&bench.policies, judged));
-    for at in judged.pod.workload.containers() {
+    let Judged { pod, verdict, subject, in_force, .. } = judged;
+    page(&heading, &Explained { policies: &bench.policies, pod, verdict, subject, in_force })
+}
+
+fn page(heading: &str, explained: &Explained<'_, '_>) -> String {
+    let mut page = visible(heading).into_owned() + "\n";
+    page.push_str(&table(&governors::rows(explained)));
+    for at in explained.pod.workload.containers() {
         page.push_str(&format!("  {} {}\n", at.kind.as_str(), visible(at.name())));
-        page.push_str(&table(&rows(judged, &at)));
+        page.push_str(&table(&rows(explained, &at)));
     }
-    let of_pod = judged.verdict.skips.iter().filter(|skip| skip.place == Place::Pod);
-    for note in judged.verdict.notes.iter().cloned().chain(of_pod.map(|skip| format!("no {}: {skip}", skip.subject))) {
+    let verdict = explained.verdict;
+    let of_pod = verdict.skips.iter().filter(|skip| skip.place == Place::Pod);
+    for note in verdict.notes.iter().cloned().chain(of_pod.map(|skip| format!("no {}: {skip}", skip.subject))) {
         page.push_str(&format!("  note: {}\n", visible(&note)));
     }
     page
 }
 
-/// Which policy governs each rule, and why the others do not.
-fn governors(policies: &PolicySet, judged: &Judged<'_>) -> String {
-    let in_force = &judged.in_force;
-    let governor = |rule: Rule| match rule {
-        Rule::ResourceLimits => in_force.resource_limits.map(|governed| (governed.policy, governed.settings.mode)),
-        Rule::ImageTag => in_force.image_tag.map(|governed| (governed.policy, governed.settings.mode)),
-        Rule::PodIdentity => in_force.pod_identity.map(|governed| (governed.policy, governed.settings.mode)),
-        Rule::RuntimeSizing => in_force.runtime_sizing.map(|governed| (governed.policy, governed.settings.mode)),
-        Rule::Probes => in_force.probes.map(|governed| (governed.policy, governed.settings.mode)),
-    };
-    let mut rows: Vec<Row> = Vec::new();
-    for rule in Rule::ALL {
-        let (value, why) = match governor(rule) {
-            Some((policy, mode)) => (mode.as_str().to_owned(), format!("policy {}", policy.name)),
-            None => (Mode::Disabled.as_str().to_owned(), "no matching policy names it".to_owned()),
-        };
-        rows.push(Row { subject: rule.id().to_owned(), value, why });
-    }
-    for policy in policies.policies() {
-        if let Some(mismatch) = policy.selector.mismatch(&judged.subject) {
-            rows.push(Row {
-                subject: format!("policy {}", policy.name),
-                value: "no match".to_owned(),
-                why: mismatch.to_string(),
-            });
-        }
-    }
-    table(&rows)
-}
-
-fn rows(judged: &Judged<'_>, at: &ContainerAt<'_, '_>) -> Vec<Row> {
+fn rows(explained: &Explained<'_, '_>, at: &ContainerAt<'_, '_>) -> Vec<Row> {
     let mut rows = Vec::new();
     for rule in Rule::ALL {
         let of_here = |finding: &&Finding<'_>| finding.rule == rule && finding.place == at.place();
-        for finding in judged.verdict.findings.iter().filter(of_here) {
+        for finding in explained.verdict.findings.iter().filter(of_here) {
             if finding.edits.is_empty() || finding.mode != Mode::Inject {
                 let subject = finding.subject().into_owned();
                 rows.push(Row { subject, value: finding.mode.as_str().to_owned(), why: finding.message() });
@@ -110,18 +108,27 @@ fn rows(judged: &Judged<'_>, at: &ContainerAt<'_, '_>) -> Vec<Row> {
                 rows.extend(finding.edits.iter().flat_map(rows_of_edit));
             }
         }
-        let skips = judged.verdict.skips.iter().filter(|skip| skip.rule == rule && skip.place == at.place());
-        rows.extend(skips.map(|skip| Row {
-            subject: skip.subject.clone().into_owned(),
-            value: "-".to_owned(),
-            why: format!("{skip} (policy {})", skip.policy),
-        }));
+        let skips = explained.verdict.skips.iter().filter(|skip| skip.rule == rule && skip.place == at.place());
+        rows.extend(skips.map(|skip| row_of_skip(skip, explained.pod)));
     }
-    for exempted in judged.verdict.exempted.iter().filter(|exempted| exempted.container == at.name()) {
+    for exempted in explained.verdict.exempted.iter().filter(|exempted| exempted.container == at.name()) {
         let why = format!("{} (policy {})", exempted.reason, exempted.policy);
         rows.push(Row { subject: exempted.rule.id().to_owned(), value: "exempt".to_owned(), why });
     }
     rows
+}
+
+/// What podfit has injected before is shown as it was recorded then.
+fn row_of_skip(skip: &Skip<'_>, pod: &Pod<'_>) -> Row {
+    let subject = skip.subject.clone().into_owned();
+    let recorded = pod.injected.of(skip.container).recorded(&subject);
+    match recorded.filter(|_| skip.reason == SkipReason::AlreadyInjected) {
+        Some((value, source, policy)) => {
+            let from = value.map(|_| format!(", from {source}")).unwrap_or_default();
+            Row { subject, value: value.unwrap_or(source).to_owned(), why: format!("{skip}{from} (policy {policy})") }
+        }
+        None => Row { subject, value: "-".to_owned(), why: format!("{skip} (policy {})", skip.policy) },
+    }
 }
 
 fn rows_of_edit(edit: &Edit<'_>) -> Vec<Row> {

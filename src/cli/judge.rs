@@ -1,7 +1,10 @@
 //! The judgement of manifests, for `check`, `fix`, `explain` and `test`: every object of every document goes through the same
 //! `review` as in the webhook; what a command makes of it is its own.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -41,6 +44,12 @@ pub struct JudgeArguments {
     /// Show what the webhook would answer: templates as the policy's `templates` says
     #[arg(long)]
     as_admission: bool,
+}
+
+/// Those of `--policy`, or the embedded one.
+pub fn policies(path: Option<&Path>) -> anyhow::Result<PolicySet> {
+    let policies = path.map_or_else(policies::load_default, policies::load);
+    policies.context("the policy cannot be used")
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
@@ -90,21 +99,31 @@ impl JudgeArguments {
     /// # Errors
     /// Where the policies cannot be read: without them there is nothing to judge by.
     pub fn prepare(self) -> anyhow::Result<Bench> {
-        let policies = match &self.policy {
-            Some(path) => policies::load(path),
-            None => policies::load_default(),
-        };
         let inputs = input::read(&self.paths);
         let mut labels = namespaces(&inputs);
-        labels.insert(String::new(), self.namespace_labels.into_iter().collect());
+        labels.insert(String::new(), self.namespace_labels().unwrap_or_default());
         Ok(Bench {
-            policies: policies.context("the policy cannot be used")?,
-            today: self.today.unwrap_or_else(today),
+            policies: policies(self.policy())?,
+            today: self.today(),
             namespace: self.namespace,
             labels,
             as_admission: self.as_admission,
             inputs,
         })
+    }
+
+    /// `--policy`.
+    pub fn policy(&self) -> Option<&Path> {
+        self.policy.as_deref()
+    }
+
+    pub fn today(&self) -> Date {
+        self.today.unwrap_or_else(today)
+    }
+
+    /// Those given on the command line.
+    pub fn namespace_labels(&self) -> Option<Labels> {
+        (!self.namespace_labels.is_empty()).then(|| self.namespace_labels.iter().cloned().collect())
     }
 }
 

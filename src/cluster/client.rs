@@ -19,6 +19,9 @@ use tower::util::MapResponseLayer;
 /// An answer takes milliseconds; what takes longer is away.
 const LONGEST_CALL: Duration = Duration::from_secs(5);
 
+/// A page of a long list may take seconds to come, on a busy API server many.
+const LONGEST_PAGE: Duration = Duration::from_mins(1);
+
 /// A watch is begun anew so often: one over a connection that has died unnoticed lasts no longer.
 pub(super) const LONGEST_WATCH: Duration = Duration::from_secs(60);
 
@@ -50,6 +53,7 @@ pub enum ConnectError {
 pub struct Call {
     pub verb: &'static str,
     pub resource: &'static str,
+    /// Empty for all of them.
     pub name: String,
     /// Of the object; none where its kind is cluster-scoped.
     pub namespace: Option<String>,
@@ -65,6 +69,8 @@ pub enum Failure {
     Conflict { call: Call },
     #[error("{call}: {message}")]
     Refused { call: Call, message: String },
+    #[error("{call}: there is none")]
+    Absent { call: Call },
     #[error("API server not reached to {call}: {causes}")]
     Away { call: Call, causes: String },
 }
@@ -76,20 +82,33 @@ impl Cluster {
     ///
     /// Where there is neither, or it cannot be read.
     pub async fn connect() -> Result<Self, ConnectError> {
-        let config = Config::infer().await.map_err(|error| ConnectError::Nowhere(Box::new(error)))?;
-        Ok(Self::of(config)?)
+        Ok(Self::of(infer().await?)?)
+    }
+
+    /// The same for a command that reads long lists while a person waits: an API server that is busy, and says so, is asked
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cluster::connect`].
+    pub async fn connect_for_lists() -> Result<Self, ConnectError> {
+        Ok(Self::with(infer().await?, LONGEST_PAGE, true)?)
     }
 
     /// # Errors
     ///
     /// Where the configuration names files that cannot be read.
-    pub fn of(mut config: Config) -> Result<Self, kube::Error> {
+    pub fn of(config: Config) -> Result<Self, kube::Error> {
+        // Whoever calls has a pace and a patience of its own.
+        Self::with(config, LONGEST_CALL, false)
+    }
+
+    fn with(mut config: Config, longest_answer: Duration, retries: bool) -> Result<Self, kube::Error> {
         config.connect_timeout = Some(LONGEST_CALL);
-        config.read_timeout = Some(LONGEST_CALL);
+        config.read_timeout = Some(longest_answer);
         config.reset_reader_on_write = true;
         config.write_timeout = Some(LONGEST_CALL);
-        // Whoever calls has a pace and a patience of its own.
-        config.default_retry = false;
+        config.default_retry = retries;
         let mut patient = config.clone();
         patient.read_timeout = Some(LONGEST_WATCH + LONGEST_CALL);
         let watching = ClientBuilder::try_from(patient)?.build();
@@ -108,6 +127,22 @@ impl Cluster {
 
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+}
+
+async fn infer() -> Result<Config, ConnectError> {
+    Config::infer().await.map_err(|error| ConnectError::Nowhere(Box::new(error)))
+}
+
+impl Failure {
+    /// For commands of people, who have other rights than an installation.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Denied { call, message } => {
+                format!("not allowed to {call}: {message}; docs/scan.md has a ClusterRole that allows it")
+            }
+            other => other.to_string(),
+        }
     }
 }
 
@@ -147,7 +182,10 @@ impl Call {
 
 impl fmt::Display for Call {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}/{}", self.verb, self.resource, self.name)?;
+        write!(formatter, "{} {}", self.verb, self.resource)?;
+        if !self.name.is_empty() {
+            write!(formatter, "/{}", self.name)?;
+        }
         self.namespace.as_ref().map_or(Ok(()), |namespace| write!(formatter, " in namespace {namespace}"))
     }
 }

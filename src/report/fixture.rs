@@ -33,6 +33,7 @@ pub fn report() -> Report {
     let judged = |object: &ObjectName, file: Option<&str>, patch| JudgedObject {
         object: object.clone(),
         file: file.map(String::from),
+        pods: None,
         patch,
     };
     Report {
@@ -50,6 +51,8 @@ pub fn report() -> Report {
             },
             ReportedError { file: "deploy/gone.yaml".into(), place: None, message: "No such file\u{1b}[31m".into() },
         ],
+        counted: BTreeMap::new(),
+        pods: None,
         exempted: 1,
         skipped: 2,
         passed_over: 1,
@@ -85,6 +88,7 @@ fn findings(api: &ObjectName, agent: &ObjectName, listed: &ObjectName) -> Vec<Re
         object: api.clone(),
         container: Some(container.into()),
         pointer: format!("/spec/template/spec/containers/{}{field}", usize::from(container == "side")),
+        pods: None,
         message: format!("container {container:?} {message}"),
     };
     let limits = |reason, mode, at, field, message| row(Rule::ResourceLimits, reason, mode, at, field, message);

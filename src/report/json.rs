@@ -35,6 +35,8 @@ struct Object<'a> {
     name: &'a ObjectName,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pods: Option<usize>,
     patch: Vec<Step<'a>>,
 }
 
@@ -63,6 +65,8 @@ struct Finding<'a> {
     object: &'a ObjectName,
     #[serde(skip_serializing_if = "Option::is_none")]
     container: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pods: Option<usize>,
     pointer: &'a str,
     message: &'a str,
 }
@@ -78,7 +82,7 @@ struct Error<'a> {
 impl<'a> Object<'a> {
     fn of(judged: &'a JudgedObject) -> io::Result<Self> {
         let patch = judged.patch.iter().map(Step::of).collect::<io::Result<_>>()?;
-        Ok(Self { name: &judged.object, file: judged.file.as_deref(), patch })
+        Ok(Self { name: &judged.object, file: judged.file.as_deref(), pods: judged.pods, patch })
     }
 }
 
@@ -102,6 +106,7 @@ impl<'a> Finding<'a> {
             column: finding.span.map(|span| span.start.column),
             object: &finding.object,
             container: finding.container.as_deref(),
+            pods: finding.pods,
             pointer: &finding.pointer,
             message: &finding.message,
         }

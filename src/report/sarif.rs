@@ -160,6 +160,8 @@ struct Properties<'a> {
     mode: &'static str,
     policy: &'a str,
     pointer: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pods: Option<usize>,
 }
 
 impl ReportingDescriptor {
@@ -210,7 +212,12 @@ impl<'a> SarifResult<'a> {
             message: text(&finding.message),
             locations: [location(finding)],
             partial_fingerprints: PartialFingerprints { finding: fingerprint(finding, seen) },
-            properties: Properties { mode: finding.mode.as_str(), policy: &finding.policy, pointer: &finding.pointer },
+            properties: Properties {
+                mode: finding.mode.as_str(),
+                policy: &finding.policy,
+                pointer: &finding.pointer,
+                pods: finding.pods,
+            },
         }
     }
 }

@@ -107,7 +107,7 @@ fn severity(mode: Mode) -> Level<'static> {
     }
 }
 
-fn policy(finding: &ReportedFinding) -> String {
+pub(super) fn policy(finding: &ReportedFinding) -> String {
     match finding.policy_mode {
         Some(mode) => format!("policy {} says {}", finding.policy, mode.as_str()),
         None => format!("policy {}", finding.policy),

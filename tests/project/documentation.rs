@@ -1,11 +1,16 @@
 //! Every `console` block of the documentation runs as one shell script in a copy of the examples and policies, and prints what
-//! the page says. `PODFIT_UPDATE_DOCUMENTATION=1` writes what was printed into the page instead.
+//! the page says. Its cluster is a stand-in. `PODFIT_UPDATE_DOCUMENTATION=1` writes what was printed into the page instead.
+
+#[path = "../stand_in/mod.rs"]
+mod stand_in;
 
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Stdio,
 };
+
+use stand_in::{Items, StandIn, shop};
 
 #[path = "documentation/blocks.rs"]
 mod blocks;
@@ -54,6 +59,7 @@ fn run_block(root: &Path, block: &str) -> String {
     for shown in ["examples", "deploy/policies"] {
         copy(&root.join(shown), &folder.path().join(shown));
     }
+    let cluster = cluster();
     let (webhook, admin) = (free_port(), free_port());
     let change = |command: String| command.replace("8443", &webhook).replace("8080/", &format!("{admin}/"));
     let restore = |printed: String| printed.replace(&webhook, "8443");
@@ -63,8 +69,16 @@ fn run_block(root: &Path, block: &str) -> String {
             .env("PODFIT_LISTEN", format!("127.0.0.1:{webhook}"))
             .env("PODFIT_ADMIN_LISTEN", format!("127.0.0.1:{admin}"))
             .env("PODFIT_LOG_LEVEL", "error")
+            .env("KUBECONFIG", cluster.kubeconfig())
             .stdin(Stdio::null());
     })
+}
+
+/// A small one, with the CRDs of openreports.io.
+fn cluster() -> StandIn {
+    let mut world = shop();
+    world.collections.insert("/apis/openreports.io/v1alpha1/reports".to_owned(), Items::Kept(Vec::new()));
+    StandIn::start(world)
 }
 
 fn free_port() -> String {

@@ -41,7 +41,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policies", &["manifest", "node", "policy"]),
     ("report", &["node", "patch", "policy", "rules"]),
     ("certs", &[]),
-    ("cluster", &["certs", "policies", "policy"]),
+    (
+        "cluster",
+        &["certs", "fitting", "object", "policies", "policy", "report", "review", "rules", "verdict", "workload"],
+    ),
     ("server", &["admission", "certs", "policies", "policy", "rules", "verdict"]),
     (
         "cli",

@@ -34,8 +34,8 @@ fn run(suite: &Suite) {
     let replica = installation.replica_with("podfit-figures", &["--policies-from-cluster".to_owned()]);
     println!("ready after {:.1} s", start.elapsed().as_secs_f64());
     installation.route_to(std::slice::from_ref(&replica));
-    let metric = |name: &str| replica.metric(name, suite.cluster.runtime());
-    assert_eq!(metric("podfit_policies"), POLICIES.to_string());
+    let policies = || replica.metric("podfit_policies", suite.cluster.runtime());
+    wait_within(PATIENCE, "the gauge", || (policies() == POLICIES.to_string()).then_some(()));
     println!(
         "resident {} MiB, at most {} MiB",
         mebibytes(&replica.process.kibibytes("VmRSS")),
