@@ -38,7 +38,7 @@ pub struct Serve {
           value_parser = |text: &str| address(text, "PODFIT_LISTEN"))]
     listen: SocketAddr,
 
-    /// Admin port, plain: /livez, /readyz, /metrics
+    /// Admin port, plain: a dashboard at /, /livez, /readyz, /metrics
     #[arg(long, env = "PODFIT_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080",
           value_parser = |text: &str| address(text, "PODFIT_ADMIN_LISTEN"))]
     admin_listen: SocketAddr,

@@ -16,6 +16,7 @@ use axum::{
     },
     response::Response,
 };
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -25,6 +26,7 @@ use super::{
     intake::{Intake, Refusal},
     log,
     metrics::Metrics,
+    refusals::Refusals,
     reload::today,
 };
 use crate::{
@@ -40,6 +42,7 @@ pub(super) struct Webhook {
     policies: Arc<ArcSwap<PolicySet>>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
+    refusals: Arc<Refusals>,
     intake: Intake,
     longest_body: Duration,
 }
@@ -49,9 +52,10 @@ impl Webhook {
         policies: Arc<ArcSwap<PolicySet>>,
         metrics: Arc<Metrics>,
         health: Arc<Health>,
+        refusals: Arc<Refusals>,
         bounds: Bounds,
     ) -> Self {
-        Self { policies, metrics, health, intake: Intake::new(bounds), longest_body: bounds.body }
+        Self { policies, metrics, health, refusals, intake: Intake::new(bounds), longest_body: bounds.body }
     }
 
     pub(super) async fn review(&self, phase: Phase, request: Request) -> Response {
@@ -77,6 +81,9 @@ impl Webhook {
         log::review(&answer.record);
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let content_type = if answer.body.first() == Some(&b'{') { JSON } else { TEXT };
+        if answer.record.decision == Decision::Denied {
+            self.refusals.note(answer.record, Timestamp::now());
+        }
         respond(status, content_type, answer.body.into())
     }
 

@@ -40,7 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("report", &["node", "patch", "policy", "rules"]),
     ("certs", &[]),
     ("cluster", &["certs"]),
-    ("server", &["admission", "certs", "policies", "policy", "rules", "verdict"]),
+    ("server", &["admission", "certs", "policies", "policy", "report", "rules", "verdict"]),
     (
         "cli",
         &[
