@@ -110,3 +110,33 @@ fn words(time: SignedDuration) -> String {
     };
     count(usize::try_from(seconds / unit).unwrap_or(usize::MAX), word)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_says_how_long_it_holds() {
+        let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        for (name, until, class, said) in [
+            ("none", None, "deny", "none yet"),
+            ("ended", Some("2026-11-24T11:59:59Z"), "deny", "ended<small>until 2026-11-24 11:59:59Z</small>"),
+            ("ending", Some("2026-11-25T13:00:00.9Z"), "warn", "1 day<small>until 2026-11-25 13:00:01Z</small>"),
+            ("good", Some("2026-12-24T12:00:00Z"), "", "30 days<small>until 2026-12-24 12:00:00Z</small>"),
+        ] {
+            let until = until.map(|until| until.parse().unwrap());
+            let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
+            let expected = format!("<div{class}><dt>Certificate</dt><dd>{said}</dd></div>");
+            assert_eq!(certificate(until, now).into_string(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_said_in_its_largest_unit() {
+        for (seconds, said) in
+            [(0, "0 seconds"), (1, "1 second"), (119, "1 minute"), (7_200, "2 hours"), (86_400 * 400, "400 days")]
+        {
+            assert_eq!(words(SignedDuration::from_secs(seconds)), said);
+        }
+    }
+}

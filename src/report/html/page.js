@@ -3,6 +3,7 @@
 "use strict";
 
 const PAGE = 100; // findings or groups shown at a time
+const LONG = 60; // characters of an excerpt before its mark
 const PERIOD_MS = 3000;
 const WORDS = { Deny: "denied", Warn: "warned", Audit: "audited", Inject: "injected" };
 const MODES = Object.keys(WORDS);
@@ -184,7 +185,9 @@ function item(owner, finding) {
 }
 
 function excerpt({ line, excerpt: [before, marked, after] }) {
-  const code = make("code", "", before, make("mark", "", marked), after);
+  // What comes long before the mark would push it out of sight.
+  const near = before.length > LONG ? `…${before.slice(-LONG / 2)}` : before;
+  const code = make("code", "", near, make("mark", "", marked), after);
   const block = make("pre", "excerpt", make("span", "line", String(line)), code);
   block.tabIndex = 0; // it scrolls
   return block;

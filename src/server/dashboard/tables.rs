@@ -138,7 +138,7 @@ fn exemptions(exemptions: &[Exemption], today: Date) -> Markup {
     let next = exemptions.iter().filter_map(|exemption| exemption.expires).filter(|last| *last >= today).min();
     html! {
         p { (exemptions.len() - expired) " active" }
-        @if let Some(next) = next.filter(|_| expiring > 0) { p.mode.warn { (expiring) " expiring, from " (next) " on" } }
+        @if let Some(next) = next.filter(|_| expiring > 0) { p.mode.warn { (expiring) " expiring, the first on " (next) } }
         @if expired > 0 { p.mode.deny { (expired) " expired" } }
     }
 }
@@ -164,4 +164,44 @@ pub(super) fn skips(metrics: &Metrics) -> Markup {
 
 fn amount(number: u64, class: &str) -> Markup {
     html! { td class={ "amount " (if number == 0 { "zero" } else { class }) } { (number) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn exemptions_are_told_by_how_long_they_hold() {
+        let today = date(2026, 11, 24);
+        let (ended, last_day, soon, later) =
+            (date(2026, 11, 23), date(2026, 11, 24), date(2026, 12, 20), date(2027, 1, 31));
+        for (name, expires, said) in [
+            ("none", &[][..], "<p>0 active</p>"),
+            ("for ever and for long", &[None, Some(later)], "<p>2 active</p>"),
+            ("ended", &[Some(ended)], "<p>0 active</p><p class=\"mode deny\">1 expired</p>"),
+            (
+                "of each",
+                &[None, Some(later), Some(soon), Some(last_day), Some(ended)],
+                "<p>4 active</p><p class=\"mode warn\">2 expiring, the first on 2026-11-24</p>\
+                 <p class=\"mode deny\">1 expired</p>",
+            ),
+        ] {
+            let exemptions: Vec<_> = expires.iter().map(|expires| exemption(*expires)).collect();
+            assert_eq!(super::exemptions(&exemptions, today).into_string(), said, "{name}");
+        }
+    }
+
+    fn exemption(expires: Option<Date>) -> Exemption {
+        Exemption {
+            reason: "ticket".to_owned(),
+            expires,
+            rules: vec![Rule::ImageTag],
+            namespaces: None,
+            pod_selector: None,
+            containers: None,
+            images: None,
+        }
+    }
 }
