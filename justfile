@@ -57,6 +57,7 @@ readme:
 
 # Renders what is in deploy/ from its chart; the tests only compare. Needs helm.
 deploy:
+    cargo run --quiet -- policy crd > deploy/chart/crds/sizingpolicies.yaml
     deploy/render.sh
 
 # podfit in a kind cluster of its own, and the suite against it. Needs docker, kind and kubectl.

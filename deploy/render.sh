@@ -11,13 +11,16 @@ main() {
         echo "deploy/render.sh: helm is not on the PATH; install Helm 3 or 4" >&2
         exit 2
     }
-    mkdir -p "$target"/{base,overlays/{kind,cert-manager,high-availability},policies,dashboards}
+    mkdir -p "$target"/{base,overlays/{kind,cert-manager,high-availability,cluster-policies},policies,dashboards}
     manifests base
     manifests overlays/kind \
         --set image.pullPolicy=Never,policies.preset=default,policies.httpServices=true,logLevel=debug
     manifests overlays/cert-manager --set certificates.source=cert-manager
     manifests overlays/high-availability \
         --set validate.failurePolicy=Fail,replicas=3,priorityClass.create=true
+    manifests overlays/cluster-policies \
+        --set policies.preset=none,policies.fromCluster=true --set-json 'policies.nodeDebugNamespaces=[]'
+    cp chart/crds/sizingpolicies.yaml "$target/overlays/cluster-policies/crd.yaml"
     for preset in audit warn default strict; do
         policy "$preset" --set "policies.preset=$preset"
     done

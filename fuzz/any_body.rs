@@ -7,7 +7,7 @@ use jiff::civil::date;
 use podfit::{
     admission::{Answer, Phase, Settings, answer},
     manifest,
-    policy::{DEFAULT_POLICY, PolicySet, compile},
+    policy::{DEFAULT_POLICY, PolicySet, Rulebook, compile},
 };
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ pub fn check(body: &[u8]) {
 }
 
 fn review(phase: Phase, body: &[u8]) -> Answer {
-    answer(phase, body, &Settings { policies: &POLICIES, namespaces: None, today: date(2026, 6, 1) })
+    answer(phase, body, &Settings { rulebook: &RULEBOOK, today: date(2026, 6, 1) })
 }
 
 /// The response of a review that was answered; any other body is a `Status`.
@@ -60,10 +60,10 @@ fn patched(body: &[u8], patch: &Value) -> Option<Value> {
     Some(review)
 }
 
-static POLICIES: LazyLock<PolicySet> = LazyLock::new(|| {
+static RULEBOOK: LazyLock<Rulebook> = LazyLock::new(|| {
     let policies = manifest::read(DEFAULT_POLICY).into_iter().map(|document| {
         let document = document.expect("the default policy is YAML");
         compile(&document.node).expect("the default policy compiles")
     });
-    PolicySet::new(policies.collect()).expect("one policy has one name")
+    Rulebook::unwatched(PolicySet::new(policies.collect()).expect("one policy has one name"))
 });

@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 use crate::{
     fitting::Pod,
     patch,
-    policy::{Labels, Mode, PolicySet},
+    policy::{InForce, Mode, Rulebook},
     resize,
-    review::{Context, review},
+    review::review,
     rules::Rule,
     verdict::{Finding, SkipReason, Verdict},
     workload::{Kind, Workload},
@@ -74,6 +74,8 @@ pub enum Decision {
     Exempt,
     /// Not ours to judge: another kind, sub-resource or operation, no object, an object on its way out.
     Ignored,
+    /// What its namespace is held to is not known yet.
+    Deferred,
     /// A known kind that does not decode, or a fault of ours.
     Failed,
     /// No review at all.
@@ -102,6 +104,7 @@ impl Decision {
             Self::Unmatched => "unmatched",
             Self::Exempt => "exempt",
             Self::Ignored => "ignored",
+            Self::Deferred => "deferred",
             Self::Failed => "failed",
             Self::Invalid => "invalid",
         }
@@ -135,26 +138,18 @@ pub struct Record {
     pub message: String,
 }
 
-/// Labels of namespaces, where they are watched.
-pub trait NamespaceLabels {
-    fn labels(&self, namespace: &str) -> Option<Labels>;
-}
-
 /// What a review is judged under.
 #[derive(Clone, Copy)]
 pub struct Settings<'s> {
-    pub policies: &'s PolicySet,
-    pub namespaces: Option<&'s dyn NamespaceLabels>,
+    pub rulebook: &'s Rulebook,
     pub today: Date,
 }
 
 /// Answers one review.
 pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
-    let labels = |namespace: &str| settings.namespaces.and_then(|namespaces| namespaces.labels(namespace));
     let choose = |head: &Head<'_>| {
         let scope = Scope::of(phase, head).ok_or(Decision::Ignored)?;
-        let is_open = head.namespace.is_empty()
-            || settings.policies.may_match_namespace(&head.namespace, labels(&head.namespace).as_ref());
+        let is_open = head.namespace.is_empty() || settings.rulebook.at(&head.namespace).may_match();
         if is_open { Ok(scope) } else { Err(Decision::Unmatched) }
     };
     let (head, reading) = match read(body, &choose) {
@@ -176,17 +171,20 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
     // API servers before 1.24 leave it to the object.
     let of_object = object.metadata.namespace.as_ref().map_or("", |namespace| namespace.as_str());
     let namespace = if head.namespace.is_empty() { of_object } else { &head.namespace };
-    let labels = labels(&head.namespace);
-    let context = Context { namespace, labels: labels.as_ref(), today: settings.today };
+    let here = settings.rulebook.at(namespace);
+    if phase == Phase::Validate && here.is_unknown() {
+        return deferred(phase, &head, namespace);
+    }
+    let in_force = here.in_force(&object.pod_metadata().labels);
     let pod = Pod::read(&object);
-    let mut verdict = review(settings.policies, &pod, &context);
+    let mut verdict = review(&in_force, &pod, settings.today);
     match phase {
         Phase::Mutate => mutation(&head, &verdict, &pod),
         Phase::Validate => {
             scope.narrow(&mut verdict);
             if head.operation == Operation::Update
                 && !verdict.findings.is_empty()
-                && let Err(why) = ratchet(&mut verdict, old_object, &object, settings.policies, &context)
+                && let Err(why) = ratchet(&mut verdict, old_object, &object, &in_force, settings.today)
             {
                 return Response::allowed(phase, &head, Decision::Failed).saying(why);
             }
@@ -276,15 +274,15 @@ fn ratchet<'a>(
     verdict: &mut Verdict<'_>,
     old: Option<&'a RawValue>,
     new: &Workload<'a>,
-    policies: &PolicySet,
-    context: &Context<'_>,
+    in_force: &InForce<'_>,
+    today: Date,
 ) -> Result<(), &'static str> {
     let old = old.ok_or("an UPDATE without oldObject cannot be compared, so it is allowed")?;
     let old = Workload::decode(new.kind, old.get());
     let mut old = old.map_err(|_| "oldObject does not decode, so the UPDATE is allowed")?;
     old.take_labels_of(new);
     let pod = Pod::read(&old);
-    verdict.new_since(&review(policies, &pod, context));
+    verdict.new_since(&review(in_force, &pod, today));
     Ok(())
 }
 
@@ -357,6 +355,15 @@ fn failure(phase: Phase, head: &Head<'_>, why: &str) -> Answer {
             answer
         }
     }
+}
+
+/// The API server asks again; who watches the namespaces hears of a new one within moments.
+fn deferred(phase: Phase, head: &Head<'_>, namespace: &str) -> Answer {
+    let why = format!("the labels of namespace {namespace:?} are not known yet, and a policy selects by them");
+    let mut answer = Response::allowed(phase, head, Decision::Deferred).saying(why.as_str());
+    answer.status = 503;
+    answer.body = response::status_body(503, "ServiceUnavailable", &why);
+    answer
 }
 
 fn invalid(phase: Phase, why: &str) -> Answer {

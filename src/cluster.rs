@@ -2,9 +2,12 @@
 
 pub mod certificates;
 mod client;
+mod governance;
+mod said;
 pub mod uninstall;
 
 pub use client::{Cluster, ConnectError, Failure};
+pub use governance::Governance;
 
 /// The name of everything that an installation consists of, but for what has a longer one.
 pub const NAME: &str = "podfit";

@@ -51,6 +51,11 @@ pub fn read(text: &str) -> Vec<Result<Document, SyntaxError>> {
         .collect()
 }
 
+/// Block YAML as kubectl prints it, a newline at its end.
+pub fn to_yaml(value: &serde_json::Value) -> String {
+    emit::block(value, emit::Layout::default()).join("\n") + "\n"
+}
+
 impl Document {
     /// Where a value stands: at most its first line, so that it can be shown. Where the pointer leads to nothing, the
     /// place of the nearest thing above it: its key, or the `name` of a list element.

@@ -5,21 +5,25 @@ use std::collections::BTreeMap;
 
 use crate::{quantity::Quantity, rules::Rule};
 
+mod crd;
 mod exempt;
 mod labels;
 mod pattern;
 mod reader;
+mod rulebook;
 mod schema;
 mod select;
 mod set;
 mod suggest;
 mod values;
 
-pub use exempt::Exemption;
+pub use crd::custom_resource_definition;
+pub use exempt::{Exemption, Standing};
 pub use labels::{LabelLookup, LabelSelector, NAMESPACE_NAME_LABEL, Operator, Requirement};
 pub use pattern::{Pattern, PatternError};
 pub use reader::Mistake;
-pub use schema::{API_VERSION, DEFAULT_POLICY, KIND, compile, json_schema};
+pub use rulebook::{Jurisdiction, Rulebook};
+pub use schema::{API_VERSION, DEFAULT_POLICY, KIND, PLURAL, compile, json_schema};
 pub use select::{Mismatch, Selector, Subject};
 pub use set::{DuplicateName, Governed, InForce, PolicySet};
 
@@ -75,6 +79,11 @@ impl Policy {
             Rule::RuntimeSizing => self.runtime_sizing.as_ref().map(|settings| settings.mode),
             Rule::Probes => self.probes.as_ref().map(|settings| settings.mode),
         }
+    }
+
+    /// The rules it names.
+    pub fn rules(&self) -> impl Iterator<Item = Rule> {
+        Rule::ALL.into_iter().filter(|rule| self.mode(*rule).is_some())
     }
 }
 

@@ -7,27 +7,15 @@ use jiff::civil::Date;
 
 use crate::{
     fitting::{Fitting, MAX_INJECTED_CONTAINERS, Pod},
-    policy::{InForce, Labels, PolicySet, Subject},
+    policy::InForce,
     rules::{Rule, image_tag, pod_identity, probes, resource_limits, runtime_sizing},
     verdict::{Exempted, Skip, SkipReason, Verdict},
     workload::Place,
 };
 
-/// What a judgement needs to know beside the object.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'c> {
-    pub namespace: &'c str,
-    /// Of the namespace; unknown ones match no selector.
-    pub labels: Option<&'c Labels>,
-    /// Exemptions expire by it, in UTC.
-    pub today: Date,
-}
-
-/// Judges a workload: all findings, skips and used exemptions, in the order of containers and rules.
-pub fn review<'a>(policies: &'a PolicySet, pod: &'a Pod<'a>, context: &Context<'_>) -> Verdict<'a> {
-    let labels = &pod.workload.pod_metadata().labels;
-    let subject = Subject { namespace: context.namespace, namespace_labels: context.labels, pod_labels: labels };
-    let in_force = policies.in_force(&subject);
+/// Judges a workload under what it is held to: all findings, skips and used exemptions, in the order of containers and rules.
+/// Exemptions expire by `today`, in UTC.
+pub fn review<'a>(in_force: &InForce<'a>, pod: &'a Pod<'a>, today: Date) -> Verdict<'a> {
     let mut verdict = Verdict { matched: in_force.matched, ..Verdict::default() };
     if !in_force.matched {
         return verdict;
@@ -37,7 +25,7 @@ pub fn review<'a>(policies: &'a PolicySet, pod: &'a Pod<'a>, context: &Context<'
     for at in pod.workload.containers() {
         let mut fitting = Fitting::new(pod, at);
         for rule in Rule::ALL.into_iter().filter(|rule| is_small_enough || !rule.is_injecting()) {
-            look(rule, &in_force, context.today, &mut fitting, &mut verdict);
+            look(rule, in_force, today, &mut fitting, &mut verdict);
         }
     }
     if !is_small_enough {
@@ -45,7 +33,7 @@ pub fn review<'a>(policies: &'a PolicySet, pod: &'a Pod<'a>, context: &Context<'
     }
     if let Some(governed) = &in_force.image_tag {
         image_tag::judge_volumes(governed, pod.workload, &mut verdict);
-        exempt_volumes(&in_force, context.today, &mut verdict);
+        exempt_volumes(in_force, today, &mut verdict);
     }
     verdict
 }

@@ -28,8 +28,8 @@ mod webhook;
 
 pub use bounds::Bounds;
 pub use certificate::CertificateError;
-pub use reload::ReloadError;
-pub use settings::{CertificateFrom, Settings};
+pub use reload::{Policies, ReloadError};
+pub use settings::{CertificateFrom, FromCluster, Settings};
 
 use admin::Admin;
 use certificate::Followed;
@@ -82,21 +82,20 @@ pub async fn run(
     let metrics = Arc::new(Metrics::new(&lost_lines));
     let certificate = Followed::load(&settings.certificate)?;
     let tls = certificate::tls(&certificate.resolver(), settings.client_ca.as_deref())?;
-    let policies = reload::Policies::load(settings.policy.clone())?;
-    let health = Arc::new(Health::new(certificate.resolver(), &settings.certificate));
+    let book = settings.policies.book();
+    let health = Arc::new(Health::new(certificate.resolver(), &settings.certificate, Arc::clone(&book)));
     let refusals = Arc::new(Refusals::default());
     let dashboard = Dashboard {
-        policies: policies.current(),
+        book: Arc::clone(&book),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         refusals: Arc::clone(&refusals),
         started: Timestamp::now(),
     };
-    let webhook =
-        Webhook::new(policies.current(), Arc::clone(&metrics), Arc::clone(&health), refusals, settings.bounds);
-    log::serving(&listeners, &settings, &policies.current().load(), &certificate.resolver())?;
+    let webhook = Webhook::new(book, Arc::clone(&metrics), Arc::clone(&health), refusals, settings.bounds);
+    log::serving(&listeners, &settings, &certificate.resolver())?;
 
-    let bounds = settings.bounds;
+    let (bounds, policies) = (settings.bounds, settings.policies);
     let mut background = JoinSet::new();
     background.spawn(reload::poll(Watched::new(certificate, policies, Arc::clone(&metrics)), bounds.poll));
     let _admin = Admin::start(listeners.admin, routes::admin(Arc::clone(&health), metrics, dashboard), bounds)?;

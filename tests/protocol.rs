@@ -10,7 +10,7 @@ use jiff::civil::date;
 use podfit::{
     admission::{self, Answer, Decision, Phase, Settings},
     manifest, policies,
-    policy::{self, PolicySet},
+    policy::{self, PolicySet, Rulebook},
 };
 use serde_json::{Map, Value, json};
 
@@ -407,7 +407,11 @@ fn answer_under(phase: Phase, body: &str, policies: &PolicySet) -> Answer {
 }
 
 fn answer_bytes(phase: Phase, body: &[u8], policies: &PolicySet) -> Answer {
-    admission::answer(phase, body, &Settings { policies, namespaces: None, today: date(2026, 11, 22) })
+    admission::answer(
+        phase,
+        body,
+        &Settings { rulebook: &Rulebook::unwatched(policies.clone()), today: date(2026, 11, 22) },
+    )
 }
 
 fn default_policies() -> PolicySet {
@@ -442,8 +446,8 @@ fn a_missing_default_that_nobody_requires_refuses_nothing() {
     let node = podfit::manifest::read(policy).remove(0).expect("YAML").node;
     let policies =
         podfit::policy::PolicySet::new(vec![podfit::policy::compile(&node).expect("a policy")]).expect("one");
-    let settings =
-        podfit::admission::Settings { policies: &policies, namespaces: None, today: jiff::civil::date(2026, 11, 22) };
+    let rulebook = Rulebook::unwatched(policies);
+    let settings = Settings { rulebook: &rulebook, today: date(2026, 11, 22) };
     let body = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","kind":{"group":"","kind":"Pod"},
         "namespace":"shop","operation":"CREATE","userInfo":{"username":"ann"},
         "object":{"spec":{"containers":[{"name":"app","image":"app:1","resources":{"limits":{"cpu":"1"}}}]}}}}"#;

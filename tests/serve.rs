@@ -27,7 +27,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use podfit::{
     admission::Operation,
     certs::{Kept, LOCAL_HOSTS, Pair, make_pair},
-    server::{self, Bounds, CertificateFrom, Listeners, Settings, StartError, log::LostLines},
+    server::{self, Bounds, CertificateFrom, FromCluster, Listeners, Policies, Settings, StartError, log::LostLines},
 };
 use rustls::{
     ClientConfig, ProtocolVersion, RootCertStore,
@@ -82,7 +82,8 @@ impl Server {
     async fn of(folder: TempDir, pair: Pair, bounds: Bounds, change: impl FnOnce(&mut Settings)) -> Self {
         let file = |name| folder.path().join(name);
         let certificate = CertificateFrom::Files { certificate: file("tls.crt"), key: file("tls.key") };
-        let mut settings = Settings { policy: None, certificate, client_ca: None, bounds };
+        let policies = Policies::load(None, FromCluster::Nothing).unwrap();
+        let mut settings = Settings { policies, certificate, client_ca: None, bounds };
         change(&mut settings);
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listeners =
@@ -286,7 +287,8 @@ async fn a_policy_follows_its_file_unless_it_is_bad() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("policy.yaml");
     fs::write(&path, POLICY).unwrap();
-    let server = Server::with(quick(), |settings| settings.policy = Some(path.clone())).await;
+    let policies = Policies::load(Some(path.clone()), FromCluster::Nothing).unwrap();
+    let server = Server::with(quick(), |settings| settings.policies = policies).await;
 
     replace(&path, "kind: [");
     server.counted(r#"podfit_policy_reloads_total{result="refused"} 1"#).await;
@@ -302,13 +304,11 @@ async fn a_policy_follows_its_file_unless_it_is_bad() {
 
 #[tokio::test]
 async fn a_start_without_what_was_asked_for_names_the_flag() {
+    let absent = Policies::load(Some(PathBuf::from("/nonexistent/file")), FromCluster::Nothing).err().unwrap();
+    assert_eq!(absent.to_string(), "--policy (PODFIT_POLICY) /nonexistent/file");
     for (change, message) in [
         (
-            (|settings| settings.policy = Some(PathBuf::from("/nonexistent/file"))) as fn(&mut Settings),
-            "--policy (PODFIT_POLICY) /nonexistent/file",
-        ),
-        (
-            |settings| settings.client_ca = Some(PathBuf::from("/nonexistent/file")),
+            (|settings| settings.client_ca = Some(PathBuf::from("/nonexistent/file"))) as fn(&mut Settings),
             "--client-ca (PODFIT_CLIENT_CA) /nonexistent/file",
         ),
         (

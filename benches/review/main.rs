@@ -1,6 +1,6 @@
 //! What one review costs, step by step and whole. Every measured answer is checked once, so that no error path is measured.
 
-use std::hint::black_box;
+use std::{hint::black_box, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use criterion::{
@@ -11,8 +11,8 @@ use podfit::{
     admission::{Decision, Phase, Settings, answer},
     fitting::Pod,
     manifest, patch,
-    policy::{DEFAULT_POLICY, PolicySet, compile},
-    review::{Context, review},
+    policy::{DEFAULT_POLICY, Labels, Policy, PolicySet, Rulebook, compile},
+    review::review,
     workload::{Kind, Workload},
 };
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ mod bodies;
 const TODAY: Date = date(2026, 6, 1);
 const CONTAINERS: [usize; 3] = [1, 4, 20];
 
-criterion_group!(benches, head, decode, object, whole, patches);
+criterion_group!(benches, head, decode, object, whole, patches, look_up, compiling);
 criterion_main!(benches);
 
 /// A namespace that no policy matches: answered from the head alone, so the size of the object must not matter.
@@ -77,18 +77,75 @@ fn whole(criterion: &mut Criterion) {
 
 /// Edits to JSON Patch bytes.
 fn patches(criterion: &mut Criterion) {
-    let policies = default_policies();
-    let context = Context { namespace: "shop", labels: None, today: TODAY };
+    let rulebook = default_rulebook();
     let mut group = criterion.benchmark_group("patch");
     for containers in CONTAINERS {
         let object = bodies::plain(containers)["request"]["object"].to_string();
         let workload = Workload::decode(Kind::Pod, &object).expect("a Pod decodes");
         let pod = Pod::read(&workload);
-        let verdict = review(&policies, &pod, &context);
+        let in_force = rulebook.at("shop").in_force(&workload.pod_metadata().labels);
+        let verdict = review(&in_force, &pod, TODAY);
         group.bench_function(BenchmarkId::from_parameter(containers), |bencher| {
             bencher.iter(|| patch::to_json(black_box(&verdict), &pod));
         });
     }
+}
+
+/// A thousand policies and ten thousand namespaces: every team has a policy of its own labels, and one hundred hold for all.
+fn look_up(criterion: &mut Criterion) {
+    let rulebook = governed(&policies("Warn"));
+    let mut group = criterion.benchmark_group("look-up");
+    let pod_labels = Labels::from([("app".to_owned(), "api".to_owned())]);
+    group.bench_function("1000 policies, 10000 namespaces", |bencher| {
+        let mut index = 0;
+        bencher.iter(|| {
+            index = (index + 7919) % 10_000;
+            black_box(rulebook.at(&namespace(index)).in_force(&pod_labels)).matched
+        });
+    });
+}
+
+/// What a change of one policy costs: one of a team, and one that holds everywhere.
+fn compiling(criterion: &mut Criterion) {
+    let policies = policies("Warn");
+    let rulebook = governed(&policies);
+    let mut group = criterion.benchmark_group("change");
+    group.sample_size(10);
+    for (name, index) in [("a team's policy", 999), ("a policy for all", 0)] {
+        let mut changed = policies.clone();
+        changed[index] = Arc::new(policy(index, "Audit"));
+        let changed = PolicySet::sorted(changed);
+        group.bench_function(name, |bencher| bencher.iter(|| black_box(rulebook.with_policies(changed.clone()))));
+    }
+    group.bench_function("everything", |bencher| bencher.iter(|| black_box(governed(&policies))));
+}
+
+fn governed(policies: &[Arc<Policy>]) -> Rulebook {
+    let labels = |index: usize| Labels::from([("team".to_owned(), format!("team-{}", index % 900))]);
+    let namespaces = (0..10_000).map(|index| (namespace(index), labels(index)));
+    Rulebook::awaited(PolicySet::sorted(policies.to_vec())).with_namespaces(namespaces)
+}
+
+fn namespace(index: usize) -> String {
+    format!("namespace-{index}")
+}
+
+fn policies(mode: &str) -> Vec<Arc<Policy>> {
+    (0..1_000).map(|index| Arc::new(policy(index, mode))).collect()
+}
+
+fn policy(index: usize, mode: &str) -> Policy {
+    let chosen = if index < 100 {
+        "{podSelector: {matchLabels: {tier: special}}}".to_owned()
+    } else {
+        format!("{{namespaceSelector: {{matchLabels: {{team: team-{}}}}}}}", index - 100)
+    };
+    let text = format!(
+        "{{apiVersion: podfit.dev/v1alpha1, kind: SizingPolicy, metadata: {{name: policy-{index}}}, spec: {{match: {chosen}, \
+         imageTag: {{mode: {mode}}}, probes: {{}}}}}}"
+    );
+    let document = manifest::read(&text).remove(0).expect("YAML");
+    compile(&document.node).expect("a policy")
 }
 
 fn measure(group: &mut BenchmarkGroup<'_, WallTime>, phase: Phase, body: &Value, expected: Decision) {
@@ -117,8 +174,8 @@ fn measure_bytes(
     bytes: &[u8],
     expected: Decision,
 ) {
-    let policies = default_policies();
-    let settings = Settings { policies: &policies, namespaces: None, today: TODAY };
+    let rulebook = default_rulebook();
+    let settings = Settings { rulebook: &rulebook, today: TODAY };
     let once = answer(phase, bytes, &settings);
     assert_eq!(once.record.decision, expected, "{}", once.record.message);
     group.throughput(Throughput::Bytes(bytes.len() as u64));
@@ -131,8 +188,8 @@ fn sizes() -> [Value; 3] {
 
 /// What `/validate` sees of a Pod that `/mutate` has patched.
 fn repaired(mut body: Value) -> Value {
-    let policies = default_policies();
-    let settings = Settings { policies: &policies, namespaces: None, today: TODAY };
+    let rulebook = default_rulebook();
+    let settings = Settings { rulebook: &rulebook, today: TODAY };
     let answer = answer(Phase::Mutate, &bodies::bytes(&body), &settings);
     let answer: Value = serde_json::from_slice(&answer.body).expect("an answer is JSON");
     let patch = answer["response"]["patch"].as_str().expect("a plain Pod is patched");
@@ -151,11 +208,11 @@ fn careless(mut body: Value) -> Value {
     body
 }
 
-fn default_policies() -> PolicySet {
+fn default_rulebook() -> Rulebook {
     let documents = manifest::read(DEFAULT_POLICY);
     let policies = documents.into_iter().map(|document| {
         let document = document.expect("the default policy is YAML");
         compile(&document.node).expect("the default policy compiles")
     });
-    PolicySet::new(policies.collect()).expect("one policy has one name")
+    Rulebook::unwatched(PolicySet::new(policies.collect()).expect("one policy has one name"))
 }

@@ -10,7 +10,7 @@ use super::{
     judge::{Bench, JudgeArguments, Judged},
 };
 use crate::{
-    policy::{Mode, PolicySet, Subject},
+    policy::{Mode, PolicySet},
     report::visible,
     rules::Rule,
     runtimes::Signal,
@@ -70,10 +70,7 @@ fn page(bench: &Bench, judged: &Judged<'_>) -> String {
 
 /// Which policy governs each rule, and why the others do not.
 fn governors(policies: &PolicySet, judged: &Judged<'_>) -> String {
-    let labels = &judged.pod.workload.pod_metadata().labels;
-    let context = &judged.context;
-    let subject = Subject { namespace: context.namespace, namespace_labels: context.labels, pod_labels: labels };
-    let in_force = policies.in_force(&subject);
+    let in_force = &judged.in_force;
     let governor = |rule: Rule| match rule {
         Rule::ResourceLimits => in_force.resource_limits.map(|governed| (governed.policy, governed.settings.mode)),
         Rule::ImageTag => in_force.image_tag.map(|governed| (governed.policy, governed.settings.mode)),
@@ -90,7 +87,7 @@ fn governors(policies: &PolicySet, judged: &Judged<'_>) -> String {
         rows.push(Row { subject: rule.id().to_owned(), value, why });
     }
     for policy in policies.policies() {
-        if let Some(mismatch) = policy.selector.mismatch(&subject) {
+        if let Some(mismatch) = policy.selector.mismatch(&judged.subject) {
             rows.push(Row {
                 subject: format!("policy {}", policy.name),
                 value: "no match".to_owned(),

@@ -14,9 +14,9 @@ use crate::{
     manifest::{Document, Object},
     node::Node,
     pointer, policies,
-    policy::{Labels, Mode, PolicySet},
+    policy::{InForce, Labels, Mode, PolicySet, Subject},
     report::{ObjectName, ReportedError},
-    review::{Context, review},
+    review::review,
     verdict::Verdict,
     workload::{Kind, Workload},
 };
@@ -69,8 +69,9 @@ pub struct Judged<'j> {
     pub name: ObjectName,
     pub pod: &'j Pod<'j>,
     pub verdict: Verdict<'j>,
-    /// As the verdict was reached.
-    pub context: Context<'j>,
+    /// What it was judged by.
+    pub subject: Subject<'j>,
+    pub in_force: InForce<'j>,
 }
 
 /// What was not judged.
@@ -199,9 +200,11 @@ impl Bench {
         let given = workload.metadata.namespace.as_ref().map(|namespace| namespace.as_str().to_owned());
         let namespace = given.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| self.namespace.clone());
         let labels = self.labels_for(&namespace, rest);
-        let context = Context { namespace: &namespace, labels, today: self.today };
+        let pod_labels = &workload.pod_metadata().labels;
+        let subject = Subject { namespace: &namespace, namespace_labels: labels, pod_labels };
+        let in_force = self.policies.in_force(&subject);
         let pod = Pod::read(workload);
-        let mut verdict = review(&self.policies, &pod, &context);
+        let mut verdict = review(&in_force, &pod, self.today);
         if self.as_admission {
             answer_as_admission(workload, &mut verdict);
         }
@@ -212,7 +215,7 @@ impl Bench {
             name: workload.name(),
         };
         let pointer_prefix = object.pointer_prefix.as_str();
-        tell(Judged { manifest, index, document, pointer_prefix, name, pod: &pod, verdict, context });
+        tell(Judged { manifest, index, document, pointer_prefix, name, pod: &pod, verdict, subject, in_force });
     }
 
     fn labels_for(&self, namespace: &str, rest: &mut Rest) -> Option<&Labels> {

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::Outcome;
 use crate::{
+    manifest,
     policies::{self, PolicyError},
     policy,
     report::{Report, ReportedError},
@@ -30,6 +31,8 @@ enum Command {
     },
     /// Prints the JSON Schema of a policy, for editors
     Schema,
+    /// Prints the CustomResourceDefinition, for `kubectl apply --server-side -f -`
+    Crd,
 }
 
 impl Policy {
@@ -37,6 +40,7 @@ impl Policy {
         match self.command {
             Command::Default => output.write_all(policy::DEFAULT_POLICY.as_bytes())?,
             Command::Schema => writeln!(output, "{:#}", policy::json_schema())?,
+            Command::Crd => output.write_all(manifest::to_yaml(&policy::custom_resource_definition()).as_bytes())?,
             Command::Validate { paths } => return validate(&paths, output),
         }
         Ok(Outcome::NothingDenied)

@@ -13,16 +13,20 @@ use tracing::level_filters::LevelFilter;
 
 mod certificate;
 #[cfg(feature = "cluster")]
-mod self_managed;
+mod keepers;
 
 use certificate::Asked;
 #[cfg(feature = "cluster")]
-use self_managed::SelfManaged;
+use keepers::Keepers;
 #[cfg(not(feature = "cluster"))]
-use {crate::certs::Kept, std::future, tokio::sync::watch};
+use {
+    crate::{certs::Kept, policies::Book},
+    std::{future, sync::Arc},
+    tokio::sync::watch,
+};
 
 use crate::server::{
-    self, Bounds, CertificateFrom, Listeners, Settings,
+    self, Bounds, CertificateFrom, FromCluster, Listeners, Policies, Settings,
     log::{self, Format, Log},
 };
 
@@ -43,9 +47,19 @@ pub struct Serve {
           value_parser = |text: &str| address(text, "PODFIT_ADMIN_LISTEN"))]
     admin_listen: SocketAddr,
 
-    /// Policy file or folder, read again when it changes [default: the embedded policy]
+    /// Policy file or folder, read again when it changes [default: the embedded policy, or the cluster's alone]
     #[arg(long, env = "PODFIT_POLICY", value_name = "PATH", value_parser = path("PODFIT_POLICY"))]
     policy: Option<PathBuf>,
+
+    /// Follow the cluster's SizingPolicy objects and its namespaces
+    #[arg(long, env = "PODFIT_POLICIES_FROM_CLUSTER",
+          value_parser = |text: &str| boolean(text, "PODFIT_POLICIES_FROM_CLUSTER"))]
+    policies_from_cluster: bool,
+
+    /// Follow the labels of the cluster's namespaces, which a policy's namespaceSelector asks for
+    #[arg(long, env = "PODFIT_WATCH_NAMESPACES",
+          value_parser = |text: &str| boolean(text, "PODFIT_WATCH_NAMESPACES"))]
+    watch_namespaces: bool,
 
     #[command(flatten)]
     certificate: certificate::Flags,
@@ -70,51 +84,65 @@ impl Serve {
     ///
     /// Where something that was asked for cannot be had: a file, a port, a policy.
     pub fn run(self) -> Result<()> {
-        let asked = self.certificate.asked()?;
+        let asked = self.certificate.clone().asked()?;
         // Whoever makes a TLS configuration without naming a provider gets this one. It is set already only in tests.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let log = log::start(self.log_format.unwrap_or_else(Format::of_terminal), self.log_level)?;
         let runtime = Runtime::new().context("start the runtime")?;
-        let settings = |certificate| Settings {
-            policy: self.policy,
-            certificate,
-            client_ca: self.client_ca,
-            bounds: Bounds::default(),
-        };
-        let served = runtime.block_on(serve(asked, settings, self.listen, self.admin_listen, &log));
+        let served = runtime.block_on(self.serve(asked, &log));
         // A look at a file that hangs must not keep the process.
         runtime.shutdown_background();
         served
     }
-}
 
-async fn serve(
-    asked: Asked,
-    settings: impl FnOnce(CertificateFrom) -> Settings,
-    listen: SocketAddr,
-    admin_listen: SocketAddr,
-    log: &Log,
-) -> Result<()> {
-    let webhook = bind(listen, "--listen (PODFIT_LISTEN)").await?;
-    let admin = bind(admin_listen, "--admin-listen (PODFIT_ADMIN_LISTEN)").await?;
-    let signals = Signals::new()?;
-    let (certificate, keeper) = match asked {
-        Asked::Alone(certificate) => (certificate, None),
-        Asked::SelfManaged => {
-            let (keeper, kept) = SelfManaged::start().await?;
-            (CertificateFrom::Kept(kept), Some(keeper))
+    async fn serve(self, asked: Asked, log: &Log) -> Result<()> {
+        let webhook = bind(self.listen, "--listen (PODFIT_LISTEN)").await?;
+        let admin = bind(self.admin_listen, "--admin-listen (PODFIT_ADMIN_LISTEN)").await?;
+        let signals = Signals::new()?;
+        let from = self.from_cluster();
+        let mut keepers = match self.asks_the_cluster(&asked) {
+            Some(flag) => Some(Keepers::connect(flag).await?),
+            None => None,
+        };
+        let policies = Policies::load(self.policy, from)?;
+        let certificate = match (asked, &mut keepers) {
+            (Asked::SelfManaged, Some(keepers)) => CertificateFrom::Kept(keepers.keep_certificates()),
+            (Asked::Alone(certificate), _) => certificate,
+            (Asked::SelfManaged, None) => unreachable!("it asks the cluster"),
+        };
+        if let Some(keepers) = &keepers {
+            keepers.keep_book(policies.book(), from);
         }
-    };
-    let shutdown = shutdown(signals, keeper);
-    server::run(settings(certificate), Listeners { webhook, admin }, log.lost_lines(), shutdown).await?;
-    Ok(())
+        let settings = Settings { policies, certificate, client_ca: self.client_ca, bounds: Bounds::default() };
+        let listeners = Listeners { webhook, admin };
+        server::run(settings, listeners, log.lost_lines(), shutdown(signals, keepers)).await?;
+        Ok(())
+    }
+
+    fn from_cluster(&self) -> FromCluster {
+        match (self.policies_from_cluster, self.watch_namespaces) {
+            (true, _) => FromCluster::Policies,
+            (false, true) => FromCluster::Namespaces,
+            (false, false) => FromCluster::Nothing,
+        }
+    }
+
+    /// By which flag, if by any.
+    fn asks_the_cluster(&self, asked: &Asked) -> Option<&'static str> {
+        match (asked, self.from_cluster()) {
+            (Asked::SelfManaged, _) => Some("--self-managed-certs (PODFIT_SELF_MANAGED_CERTS)"),
+            (_, FromCluster::Policies) => Some("--policies-from-cluster (PODFIT_POLICIES_FROM_CLUSTER)"),
+            (_, FromCluster::Namespaces) => Some("--watch-namespaces (PODFIT_WATCH_NAMESPACES)"),
+            (_, FromCluster::Nothing) => None,
+        }
+    }
 }
 
 /// What is uninstalled is told to end by SIGTERM. Cleaning up takes less time than the linger.
-async fn shutdown(signals: Signals, keeper: Option<SelfManaged>) -> Duration {
+async fn shutdown(signals: Signals, keepers: Option<Keepers>) -> Duration {
     let linger = signals.first().await;
-    if let Some(keeper) = keeper.filter(|_| !linger.is_zero()) {
-        tokio::spawn(keeper.clean_up());
+    if let Some(keepers) = keepers.filter(|_| !linger.is_zero()) {
+        tokio::spawn(keepers.clean_up());
     }
     linger
 }
@@ -154,14 +182,22 @@ impl Signals {
 
 /// None can be had.
 #[cfg(not(feature = "cluster"))]
-enum SelfManaged {}
+enum Keepers {}
 
 #[cfg(not(feature = "cluster"))]
-impl SelfManaged {
-    fn start() -> future::Ready<Result<(Self, watch::Receiver<Kept>)>> {
+impl Keepers {
+    fn connect(flag: &str) -> future::Ready<Result<Self>> {
         future::ready(Err(anyhow::anyhow!(
-            "--self-managed-certs (PODFIT_SELF_MANAGED_CERTS): this podfit was built without the feature `cluster`, and talks to no API server"
+            "{flag}: this podfit was built without the feature `cluster`, and talks to no API server"
         )))
+    }
+
+    fn keep_certificates(&mut self) -> watch::Receiver<Kept> {
+        match *self {}
+    }
+
+    fn keep_book(&self, _book: Arc<Book>, _from: FromCluster) {
+        match *self {}
     }
 
     fn clean_up(self) -> future::Ready<()> {

@@ -16,7 +16,7 @@ use k8s_openapi::api::core::v1::Secret;
 use tokio::{sync::watch, time::sleep};
 use tracing::{debug, info};
 
-use super::{Cluster, NAME, client::Failure};
+use super::{Cluster, NAME, client::Failure, said::Said};
 use crate::certs::Kept;
 
 pub(super) mod configuration;
@@ -25,7 +25,6 @@ mod make;
 mod periods;
 mod plan;
 mod proof;
-mod said;
 mod secret;
 
 pub use configuration::Kind;
@@ -37,7 +36,6 @@ use held::{Held, Leaf};
 use make::Maker;
 use plan::{Seen, Step, plan};
 use proof::NoProof;
-use said::Said;
 use secret::Secrets;
 
 /// Certificates begin an hour before they are made.

@@ -19,10 +19,15 @@ use tower::util::MapResponseLayer;
 /// An answer takes milliseconds; what takes longer is away.
 const LONGEST_CALL: Duration = Duration::from_secs(5);
 
+/// A watch is begun anew so often: one over a connection that has died unnoticed lasts no longer.
+pub(super) const LONGEST_WATCH: Duration = Duration::from_secs(60);
+
 /// An API server, and the namespace that is ours.
 #[derive(Clone)]
 pub struct Cluster {
     pub(super) client: Client,
+    /// For watches, which are silent for long.
+    pub(super) watching: Client,
     pub(super) namespace: String,
     clock: Clock,
 }
@@ -85,10 +90,13 @@ impl Cluster {
         config.write_timeout = Some(LONGEST_CALL);
         // Whoever calls has a pace and a patience of its own.
         config.default_retry = false;
+        let mut patient = config.clone();
+        patient.read_timeout = Some(LONGEST_WATCH + LONGEST_CALL);
+        let watching = ClientBuilder::try_from(patient)?.build();
         let namespace = config.default_namespace.clone();
         let clock = Clock::default();
         let client = ClientBuilder::try_from(config)?.with_layer(&MapResponseLayer::new(clock.reader())).build();
-        Ok(Self { client, namespace, clock })
+        Ok(Self { client, watching, namespace, clock })
     }
 
     /// By the clock of the API server, as of its last answer. It is the one that finds certificates good or not, and with
@@ -144,7 +152,7 @@ impl fmt::Display for Call {
     }
 }
 
-fn causes(error: &(dyn Error + 'static)) -> String {
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let texts = successors(Some(error), |error| (*error).source()).map(ToString::to_string);
     // Wrappers repeat what they wrap.
     let mut said: Vec<String> = Vec::new();

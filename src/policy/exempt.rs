@@ -18,9 +18,30 @@ pub struct Exemption {
     pub images: Option<Vec<Pattern>>,
 }
 
+/// Before its end an exemption is to be renewed, or what it exempts to be mended: these many days before.
+const DAYS_OF_NOTICE: i64 = 14;
+
+/// How an exemption stands on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Active,
+    /// Active, and within two weeks no more.
+    Expiring,
+    Expired,
+}
+
 impl Exemption {
+    pub fn standing(&self, today: Date) -> Standing {
+        let days_left = |last: Date| today.duration_until(last).as_hours() / 24;
+        match self.expires.map(days_left) {
+            Some(..0) => Standing::Expired,
+            Some(0..DAYS_OF_NOTICE) => Standing::Expiring,
+            _ => Standing::Active,
+        }
+    }
+
     pub fn is_expired(&self, today: Date) -> bool {
-        self.expires.is_some_and(|last| last < today)
+        self.standing(today) == Standing::Expired
     }
 
     /// Whether `rule` looks past this container on `today`. An image volume is asked for with an empty container name: only

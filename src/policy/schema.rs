@@ -17,6 +17,7 @@ pub const DEFAULT_POLICY: &str = include_str!("default.yaml");
 
 pub const API_VERSION: &str = "podfit.dev/v1alpha1";
 pub const KIND: &str = "SizingPolicy";
+pub const PLURAL: &str = "sizingpolicies";
 
 const JUDGING_MODES: Words<Mode> =
     Words(&[("Deny", Mode::Deny), ("Warn", Mode::Warn), ("Audit", Mode::Audit), ("Disabled", Mode::Disabled)]);

@@ -1,6 +1,6 @@
 //! All policies together, and which of them rule a subject. The server holds one set behind an `ArcSwap` and swaps it whole.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashSet, sync::Arc};
 
 use jiff::civil::Date;
 
@@ -12,7 +12,7 @@ use crate::rules::Rule;
 /// All policies in force together, highest priority first, then by name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PolicySet {
-    policies: Vec<Policy>,
+    policies: Vec<Arc<Policy>>,
 }
 
 /// Two policies of one set have this name.
@@ -50,28 +50,60 @@ pub struct InForce<'p> {
 }
 
 impl PolicySet {
-    pub fn new(mut policies: Vec<Policy>) -> Result<Self, DuplicateName> {
-        policies.sort_by(|one, other| one.name.cmp(&other.name));
-        if let Some(pair) = policies.windows(2).find(|pair| pair[0].name == pair[1].name) {
-            return Err(DuplicateName(pair[0].name.clone()));
+    pub fn new(policies: Vec<Policy>) -> Result<Self, DuplicateName> {
+        let mut names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(DuplicateName(pair[0].to_owned()));
         }
-        policies.sort_by_key(|policy| Reverse(policy.priority));
-        Ok(Self { policies })
+        Ok(Self::sorted(policies.into_iter().map(Arc::new).collect()))
+    }
+
+    /// Of policies whose names differ.
+    pub fn sorted(mut policies: Vec<Arc<Policy>>) -> Self {
+        policies.sort_by(|one, other| (Reverse(one.priority), &one.name).cmp(&(Reverse(other.priority), &other.name)));
+        Self { policies }
     }
 
     /// Highest priority first, then by name.
-    pub fn policies(&self) -> &[Policy] {
+    pub fn policies(&self) -> &[Arc<Policy>] {
         &self.policies
     }
 
     /// Each rule by the first matching policy that names it; exemptions of all matching policies. Allocates nothing where no
     /// exemption matches.
     pub fn in_force(&self, subject: &Subject<'_>) -> InForce<'_> {
-        let mut in_force = InForce::default();
-        for policy in self.policies.iter().filter(|policy| policy.selector.matches(subject)) {
-            in_force.add(policy, subject);
+        in_force_of(self.policies.iter().filter(|policy| policy.selector.matches(subject)), subject)
+    }
+
+    /// Those that can say something about a Pod of this namespace: not one that names only rules which a higher one governs
+    /// for every Pod there.
+    pub(super) fn of_namespace(&self, namespace: &str, labels: &Labels) -> Vec<Arc<Policy>> {
+        let mut governed: HashSet<Rule> = HashSet::new();
+        let mut is_matched = false;
+        let mut telling = Vec::new();
+        for policy in &self.policies {
+            if policy.selector.namespace_mismatch(namespace, Some(labels)).is_some() {
+                continue;
+            }
+            let has_new = policy.rules().any(|rule| !governed.contains(&rule));
+            if has_new || !policy.exemptions.is_empty() || !is_matched {
+                telling.push(Arc::clone(policy));
+            }
+            if policy.selector.pod_selector.is_empty() {
+                is_matched = true;
+                governed.extend(policy.rules());
+            }
         }
-        in_force
+        telling
+    }
+
+    /// Policies that only one of the two has.
+    pub(super) fn difference<'s>(&'s self, other: &'s Self) -> Vec<&'s Arc<Policy>> {
+        let addresses = |set: &Self| set.policies.iter().map(Arc::as_ptr).collect::<HashSet<_>>();
+        let (here, there) = (addresses(self), addresses(other));
+        let gone = self.policies.iter().filter(|policy| !there.contains(&Arc::as_ptr(policy)));
+        gone.chain(other.policies.iter().filter(|policy| !here.contains(&Arc::as_ptr(policy)))).collect()
     }
 
     /// False only if no policy can match any Pod there: such a review is answered before its object is read. A namespace
@@ -90,6 +122,17 @@ impl PolicySet {
     }
 }
 
+/// As [`PolicySet::in_force`], of policies that all match the subject's namespace.
+pub(super) fn in_force_of_namespace<'p>(policies: &'p [Arc<Policy>], subject: &Subject<'_>) -> InForce<'p> {
+    in_force_of(policies.iter().filter(|policy| policy.selector.pod_selector.matches(subject.pod_labels)), subject)
+}
+
+fn in_force_of<'p>(policies: impl Iterator<Item = &'p Arc<Policy>>, subject: &Subject<'_>) -> InForce<'p> {
+    let mut in_force = InForce::default();
+    policies.for_each(|policy| in_force.add(policy, subject));
+    in_force
+}
+
 impl<'p> InForce<'p> {
     /// The first exemption that makes `rule` look past this container; see [`Exemption::covers`] for image volumes.
     pub fn exemption(
@@ -102,7 +145,7 @@ impl<'p> InForce<'p> {
         self.exemptions.iter().copied().find(|(_, exemption)| exemption.covers_container(rule, today, container, image))
     }
 
-    fn add(&mut self, policy: &'p Policy, subject: &Subject<'_>) {
+    fn add(&mut self, policy: &'p Arc<Policy>, subject: &Subject<'_>) {
         self.matched = true;
         govern(&mut self.resource_limits, policy, policy.resource_limits.as_ref());
         govern(&mut self.image_tag, policy, policy.image_tag.as_ref());
@@ -110,7 +153,7 @@ impl<'p> InForce<'p> {
         govern(&mut self.runtime_sizing, policy, policy.runtime_sizing.as_ref());
         govern(&mut self.probes, policy, policy.probes.as_ref());
         let exemptions = policy.exemptions.iter().filter(|exemption| exemption.matches_pod(subject));
-        self.exemptions.extend(exemptions.map(|exemption| (policy, exemption)));
+        self.exemptions.extend(exemptions.map(|exemption| (&**policy, exemption)));
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use axum::{
     http::{HeaderName, header},
     response::{Html, IntoResponse, Response},
@@ -13,7 +12,7 @@ use maud::{Markup, html};
 
 use super::{health::Health, log::one_line, metrics::Metrics, refusals::Refusals};
 use crate::{
-    policy::PolicySet,
+    policies::Book,
     report::{
         count,
         html::{self, Page},
@@ -26,7 +25,7 @@ mod tables;
 const CERTIFICATE_ENDING: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 pub(super) struct Dashboard {
-    pub(super) policies: Arc<ArcSwap<PolicySet>>,
+    pub(super) book: Arc<Book>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
     pub(super) refusals: Arc<Refusals>,
@@ -48,16 +47,17 @@ impl Dashboard {
     }
 
     fn page(&self, now: Timestamp) -> String {
-        let policies = self.policies.load();
+        let book = self.book.load();
+        let policies = book.policies().policies();
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
         let content = html! {
-            dl.tiles #state aria-label="State" { (self.state(now, policies.policies().len())) }
+            dl.tiles #state aria-label="State" { (self.state(now, policies.len())) }
             (section("refusals", "Recent refusals", &tables::refusals(&self.refusals.newest_first(), now)))
             div.pair #counts {
                 (section("rules", "Findings and injections by rule", &tables::findings(&self.metrics)))
                 (section("reviews", "Reviews by decision", &tables::reviews(&self.metrics)))
             }
-            (section("policies", "Policies in force", &tables::policies(policies.policies(), today)))
+            (section("policies", "Policies in force", &tables::policies(policies, today)))
             (section("skips", "Injections not made", &tables::skips(&self.metrics)))
         };
         let page = Page { title: "podfit dashboard", lead: &format!("as of {}", shown(now)), live: true };

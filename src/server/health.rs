@@ -9,18 +9,19 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{CertificateFrom, certificate::Resolver};
-use crate::certs::Kept;
+use crate::{certs::Kept, policies::Book};
 
 pub(super) struct Health {
     draining: AtomicBool,
     certificate: Arc<Resolver>,
     kept: Option<watch::Receiver<Kept>>,
+    book: Arc<Book>,
 }
 
 impl Health {
-    pub(super) fn new(certificate: Arc<Resolver>, from: &CertificateFrom) -> Self {
+    pub(super) fn new(certificate: Arc<Resolver>, from: &CertificateFrom, book: Arc<Book>) -> Self {
         let kept = if let CertificateFrom::Kept(kept) = from { Some(kept.clone()) } else { None };
-        Self { draining: AtomicBool::new(false), certificate, kept }
+        Self { draining: AtomicBool::new(false), certificate, kept, book }
     }
 
     pub(super) fn drain(&self) {
@@ -42,6 +43,9 @@ impl Health {
             return Err("draining".to_owned());
         }
         if let Some(why) = self.kept.as_ref().and_then(|kept| kept.borrow().unready.clone()) {
+            return Err(why);
+        }
+        if let Some(why) = self.book.unready() {
             return Err(why);
         }
         match self.certificate.not_after() {

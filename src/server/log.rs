@@ -104,17 +104,12 @@ pub(super) fn one_line(text: &str) -> Cow<'_, str> {
 }
 
 /// The first line: what is served where, by which policies, and until when the certificate holds.
-pub(super) fn serving(
-    listeners: &Listeners,
-    settings: &Settings,
-    policies: &PolicySet,
-    certificate: &Resolver,
-) -> io::Result<()> {
+pub(super) fn serving(listeners: &Listeners, settings: &Settings, certificate: &Resolver) -> io::Result<()> {
     info!(
         webhook = %format!("https://{} /mutate /validate", listeners.webhook.local_addr()?),
         admin = %format!("http://{}", listeners.admin.local_addr()?),
-        policy = %settings.policy.as_ref().map_or("embedded".into(), |path| path.display().to_string()),
-        policies = %names(policies),
+        policy = %settings.policies.origin(),
+        policies = %names(settings.policies.book().load().policies()),
         certificate = settings.certificate.as_str(),
         certificate_until = %until(certificate.not_after()),
         version = env!("CARGO_PKG_VERSION"),

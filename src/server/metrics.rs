@@ -44,10 +44,11 @@ pub(super) enum Reload {
 }
 
 /// What is in force today.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) policies: usize,
     pub(super) active: usize,
+    pub(super) expiring: usize,
     pub(super) expired: usize,
 }
 
@@ -144,6 +145,13 @@ impl Metrics {
         self.policy_reloads.get_or_create(&ResultLabels { result: result.as_str() }).inc();
     }
 
+    /// Objects that were taken and refused since the last call.
+    pub(super) fn policies_of_cluster(&self, taken: u64, refused: u64) {
+        for (result, count) in [(Reload::Taken, taken), (Reload::Refused, refused)] {
+            self.policy_reloads.get_or_create(&ResultLabels { result: result.as_str() }).inc_by(count);
+        }
+    }
+
     pub(super) fn certificate_reloads(&self, result: Reload) {
         self.certificate_reloads.get_or_create(&ResultLabels { result: result.as_str() }).inc();
     }
@@ -153,6 +161,7 @@ impl Metrics {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.policies.set(gauge(tally.policies));
         self.exemptions.get_or_create(&StateLabels { state: "active" }).set(gauge(tally.active));
+        self.exemptions.get_or_create(&StateLabels { state: "expiring" }).set(gauge(tally.expiring));
         self.exemptions.get_or_create(&StateLabels { state: "expired" }).set(gauge(tally.expired));
         let not_after = certificate_not_after.unwrap_or(Timestamp::UNIX_EPOCH);
         self.not_after.set(not_after.as_duration().as_secs_f64());
@@ -252,7 +261,7 @@ mod tests {
         metrics.skipped.get_or_create(&SkipLabels { rule: Rule::Probes.id(), reason: "a" }).inc();
         metrics.decision(Phase::Validate, Operation::Create, Decision::Denied);
         metrics.policy_reloads(Reload::Refused);
-        metrics.in_force(&Tally { policies: 2, active: 3, expired: 4 }, None);
+        metrics.in_force(&Tally { policies: 2, active: 3, expiring: 1, expired: 4 }, None);
         let page = metrics.page().unwrap();
         for line in [
             r#"podfit_skipped_total{rule="probes",reason="a"} 1"#,
@@ -260,6 +269,7 @@ mod tests {
             r#"podfit_policy_reloads_total{result="refused"} 1"#,
             "podfit_policies 2",
             r#"podfit_exemptions{state="active"} 3"#,
+            r#"podfit_exemptions{state="expiring"} 1"#,
             r#"podfit_exemptions{state="expired"} 4"#,
             "podfit_in_flight_reviews 1",
             "podfit_certificate_not_after_seconds 0.0",

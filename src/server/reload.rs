@@ -2,9 +2,15 @@
 //! `..data` symlink of a Secret or `ConfigMap` volume, of which a watch on the file itself hears nothing. The old stays
 //! until the new is proved good.
 
-use std::{error::Error, future::pending, iter::successors, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    future::pending,
+    iter::successors,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use arc_swap::ArcSwap;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use tokio::{
     sync::watch,
@@ -12,15 +18,18 @@ use tokio::{
 };
 
 use super::{
-    StartError,
+    FromCluster, StartError,
     certificate::{CertificateError, Followed},
     log::{names, one_line, until},
     metrics::{Metrics, Reload, Tally},
 };
 use crate::{
     certs::Kept,
-    policies::file::{self, PolicyError, Source, Texts},
-    policy::PolicySet,
+    policies::{
+        Book,
+        file::{self, PolicyError, Source, Texts},
+    },
+    policy::{PolicySet, Standing},
 };
 
 /// Why what was read is not taken.
@@ -30,46 +39,75 @@ pub enum ReloadError {
     Certificate(CertificateError),
     #[error(transparent)]
     Policy(PolicyError),
-    #[error("it selects namespaces by label, and the server does not know the namespaces' labels")]
+    #[error(
+        "it selects namespaces by label, which only the cluster knows: give --watch-namespaces (PODFIT_WATCH_NAMESPACES) too"
+    )]
     NamespaceLabels,
 }
 
-/// The policies in force, with the file or folder they come from (none: embedded).
-pub(super) struct Policies {
-    current: Arc<ArcSwap<PolicySet>>,
-    source: Option<(Source, Seen<Texts>)>,
+/// The policies of a file or folder (none: embedded, or the cluster's alone), and the book that they are part of.
+pub struct Policies {
+    book: Arc<Book>,
+    from_cluster: FromCluster,
+    path: Option<PathBuf>,
+    seen: Option<Seen<Texts>>,
 }
 
 impl Policies {
-    pub(super) fn load(path: Option<PathBuf>) -> Result<Self, StartError> {
+    /// # Errors
+    ///
+    /// Where a file cannot be read, or holds a mistake.
+    pub fn load(path: Option<PathBuf>, from_cluster: FromCluster) -> Result<Self, StartError> {
+        let refused = |path: &Path, source| StartError::Policy { path: path.to_owned(), source };
+        let begin = if from_cluster == FromCluster::Nothing { Book::of } else { Book::awaiting };
         let Some(path) = path else {
-            let embedded = file::load_default()
-                .map_err(|error| StartError::Policy { path: "embedded".into(), source: ReloadError::Policy(error) })?;
-            return Ok(Self { current: Arc::new(ArcSwap::from_pointee(embedded)), source: None });
+            let embedded = match from_cluster {
+                FromCluster::Policies => Ok(PolicySet::default()),
+                _ => file::load_default(),
+            };
+            let embedded = embedded.map_err(|error| refused("embedded".as_ref(), ReloadError::Policy(error)))?;
+            return Ok(Self { book: Arc::new(begin(embedded)), from_cluster, path: None, seen: None });
         };
-        let refused = |source| StartError::Policy { path: path.clone(), source };
-        let source = Source { path: path.clone() };
-        let texts = source.read().map_err(|error| refused(ReloadError::Policy(error)))?;
-        let policies = compile(&texts).map_err(refused)?;
-        Ok(Self { current: Arc::new(ArcSwap::from_pointee(policies)), source: Some((source, Seen::Good(texts))) })
+        let texts = Source { path: path.clone() }.read().map_err(|error| refused(&path, ReloadError::Policy(error)))?;
+        let policies = compile(&texts, from_cluster != FromCluster::Nothing).map_err(|error| refused(&path, error))?;
+        Ok(Self { book: Arc::new(begin(policies)), from_cluster, path: Some(path), seen: Some(Seen::Good(texts)) })
     }
 
-    pub(super) fn current(&self) -> Arc<ArcSwap<PolicySet>> {
-        Arc::clone(&self.current)
+    pub fn book(&self) -> Arc<Book> {
+        Arc::clone(&self.book)
+    }
+
+    /// Where they come from, for people.
+    pub(super) fn origin(&self) -> String {
+        let file = self.path.as_ref().map(|path| path.display().to_string());
+        match (file, self.from_cluster) {
+            (None, FromCluster::Policies) => "cluster".to_owned(),
+            (Some(file), FromCluster::Policies) => format!("{file} and cluster"),
+            (file, _) => file.unwrap_or_else(|| "embedded".to_owned()),
+        }
     }
 
     /// One look: takes a good change, and says whether there was one.
     fn look(&mut self) -> Option<Result<(), ReloadError>> {
-        let (source, seen) = self.source.as_mut()?;
+        let source = Source { path: self.path.clone()? };
         let read = source.read().map_err(ReloadError::Policy);
-        Some(seen.change(read)?.and_then(compile).map(|policies| self.current.store(Arc::new(policies))))
+        let texts = self.seen.as_mut()?.change(read)?;
+        let knows_namespaces = self.book.load().watches_namespaces();
+        Some(texts.and_then(|texts| compile(texts, knows_namespaces)).map(|policies| self.book.set_files(&policies)))
     }
 
     fn tally(&self, today: Date) -> Tally {
-        let policies = self.current.load();
-        let exemptions = || policies.policies().iter().flat_map(|policy| &policy.exemptions);
-        let expired = exemptions().filter(|exemption| exemption.expires.is_some_and(|last| last < today)).count();
-        Tally { policies: policies.policies().len(), active: exemptions().count() - expired, expired }
+        let rulebook = self.book.load();
+        let policies = rulebook.policies().policies();
+        let mut tally = Tally { policies: policies.len(), ..Tally::default() };
+        for exemption in policies.iter().flat_map(|policy| &policy.exemptions) {
+            match exemption.standing(today) {
+                Standing::Active => tally.active += 1,
+                Standing::Expiring => tally.expiring += 1,
+                Standing::Expired => tally.expired += 1,
+            }
+        }
+        tally
     }
 }
 
@@ -124,13 +162,15 @@ impl Watched {
         }
         if let Some(outcome) = self.policies.look() {
             self.metrics.policy_reloads(Reload::of(&outcome));
-            report("policy", &outcome, || names(&self.policies.current.load()));
+            report("policy", &outcome, || names(self.policies.book.load().policies()));
         }
         self.gauged()
     }
 
     /// At every look, because exemptions expire without any change.
     fn gauged(self) -> Self {
+        let (taken, refused) = self.policies.book.counted_changes();
+        self.metrics.policies_of_cluster(taken, refused);
         self.metrics.in_force(&self.policies.tally(today()), self.certificate.resolver().not_after());
         self
     }
@@ -161,9 +201,13 @@ impl<T: PartialEq> Seen<T> {
     }
 }
 
-fn compile(texts: &Texts) -> Result<PolicySet, ReloadError> {
+fn compile(texts: &Texts, knows_namespaces: bool) -> Result<PolicySet, ReloadError> {
     let policies = file::compile(texts).map_err(ReloadError::Policy)?;
-    if policies.needs_namespace_labels() { Err(ReloadError::NamespaceLabels) } else { Ok(policies) }
+    if policies.needs_namespace_labels() && !knows_namespaces {
+        Err(ReloadError::NamespaceLabels)
+    } else {
+        Ok(policies)
+    }
 }
 
 fn report(what: &str, outcome: &Result<(), ReloadError>, now: impl FnOnce() -> String) {

@@ -4,13 +4,11 @@ use std::path::PathBuf;
 
 use tokio::sync::watch;
 
-use super::Bounds;
+use super::{Bounds, Policies};
 use crate::certs::Kept;
 
-#[derive(Debug)]
 pub struct Settings {
-    /// File or folder; the embedded policy without.
-    pub policy: Option<PathBuf>,
+    pub policies: Policies,
     pub certificate: CertificateFrom,
     /// PEM file; clients of the webhook port must then show a certificate of one of these CAs.
     pub client_ca: Option<PathBuf>,
@@ -35,4 +33,14 @@ impl CertificateFrom {
             Self::Kept(_) => "self-managed",
         }
     }
+}
+
+/// What the cluster adds to the policies of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FromCluster {
+    Nothing,
+    /// Labels of namespaces.
+    Namespaces,
+    /// Those, and `SizingPolicy` objects.
+    Policies,
 }

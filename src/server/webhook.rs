@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
 use axum::{
     body::Body,
     extract::Request,
@@ -31,7 +30,7 @@ use super::{
 };
 use crate::{
     admission::{self, Answer, Decision, Operation, Phase},
-    policy::PolicySet,
+    policies::Book,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -39,7 +38,7 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// What the two endpoints share.
 pub(super) struct Webhook {
-    policies: Arc<ArcSwap<PolicySet>>,
+    book: Arc<Book>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     refusals: Arc<Refusals>,
@@ -49,13 +48,13 @@ pub(super) struct Webhook {
 
 impl Webhook {
     pub(super) fn new(
-        policies: Arc<ArcSwap<PolicySet>>,
+        book: Arc<Book>,
         metrics: Arc<Metrics>,
         health: Arc<Health>,
         refusals: Arc<Refusals>,
         bounds: Bounds,
     ) -> Self {
-        Self { policies, metrics, health, refusals, intake: Intake::new(bounds), longest_body: bounds.body }
+        Self { book, metrics, health, refusals, intake: Intake::new(bounds), longest_body: bounds.body }
     }
 
     pub(super) async fn review(&self, phase: Phase, request: Request) -> Response {
@@ -74,8 +73,8 @@ impl Webhook {
 
     fn judge(&self, phase: Phase, body: &[u8]) -> Response {
         let began = Instant::now();
-        let policies = self.policies.load();
-        let settings = admission::Settings { policies: &policies, namespaces: None, today: today() };
+        let rulebook = self.book.load();
+        let settings = admission::Settings { rulebook: &rulebook, today: today() };
         let answer = guarded(phase, body, || admission::answer(phase, body, &settings));
         self.metrics.review(&answer.record, began.elapsed());
         log::review(&answer.record);

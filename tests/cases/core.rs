@@ -3,8 +3,8 @@
 use podfit::{
     fitting::Pod,
     patch,
-    policy::{Mode, PolicySet},
-    review::{Context, review},
+    policy::{Mode, PolicySet, Subject},
+    review::review,
 };
 use serde_json::Value;
 
@@ -63,7 +63,8 @@ fn with_verdict<T>(
     let json = object.to_string();
     let workload = case.decode(&json);
     let ground = &case.ground;
-    let context = Context { namespace: &ground.namespace, labels: ground.labels.as_ref(), today: ground.today() };
+    let pod_labels = &workload.pod_metadata().labels;
+    let subject = Subject { namespace: &ground.namespace, namespace_labels: ground.labels.as_ref(), pod_labels };
     let pod = Pod::read(&workload);
-    look(&review(policies, &pod, &context), &pod)
+    look(&review(&policies.in_force(&subject), &pod, ground.today()), &pod)
 }

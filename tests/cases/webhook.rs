@@ -9,9 +9,9 @@ use http_body_util::BodyExt as _;
 use hyper::{Request, client::conn::http1, header::HOST};
 use hyper_util::rt::TokioIo;
 use podfit::{
-    admission::{self, NamespaceLabels, Phase, Settings},
+    admission::{self, Phase, Settings},
     certs::{LOCAL_HOSTS, Pair, make_pair},
-    policy::{Labels, PolicySet},
+    policy::{PolicySet, Rulebook},
     server::{self, Bounds, CertificateFrom, Listeners, log::LostLines},
 };
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
@@ -106,18 +106,15 @@ fn ask(case: &Case, phase: Phase, object: &Value, policies: &PolicySet) -> (Stri
 }
 
 fn answer(case: &Case, phase: Phase, object: &Value, policies: &PolicySet) -> admission::Answer {
-    let labels = case.ground.labels.clone().map(Known);
-    let namespaces = labels.as_ref().map(|labels| labels as &dyn NamespaceLabels);
-    let settings = Settings { policies, namespaces, today: case.ground.today() };
+    let rulebook = match &case.ground.labels {
+        Some(labels) => {
+            let namespace = (case.ground.namespace.clone(), labels.clone());
+            Rulebook::awaited(policies.clone()).with_namespaces([namespace])
+        }
+        None => Rulebook::unwatched(policies.clone()),
+    };
+    let settings = Settings { rulebook: &rulebook, today: case.ground.today() };
     admission::answer(phase, body(case, object).as_bytes(), &settings)
-}
-
-struct Known(Labels);
-
-impl NamespaceLabels for Known {
-    fn labels(&self, _namespace: &str) -> Option<Labels> {
-        Some(self.0.clone())
-    }
 }
 
 /// In the order in which kube-apiserver writes it.
@@ -187,8 +184,9 @@ impl Server {
         std::fs::write(file("tls.crt"), &pair.certificate).unwrap();
         std::fs::write(file("tls.key"), &pair.key).unwrap();
         std::fs::create_dir(file("policies")).unwrap();
+        let folder_of_policies = ground.write(&file("policies")).then(|| file("policies"));
         let settings = server::Settings {
-            policy: ground.write(&file("policies")).then(|| file("policies")),
+            policies: server::Policies::load(folder_of_policies, server::FromCluster::Nothing).unwrap(),
             certificate: CertificateFrom::Files { certificate: file("tls.crt"), key: file("tls.key") },
             client_ca: None,
             bounds: Bounds::default(),

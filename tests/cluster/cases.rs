@@ -4,6 +4,7 @@ use crate::suite::Suite;
 
 mod denials;
 mod deploy;
+mod governance;
 mod injections;
 mod later;
 mod mirror;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Case> {
         workloads::CASES,
         denials::CASES,
         deploy::CASES,
+        governance::CASES,
         injections::CASES,
         later::CASES,
         mirror::CASES,

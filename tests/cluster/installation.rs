@@ -64,18 +64,28 @@ impl Installation {
 
     /// One more replica, ready. It has the rights of the account that is shipped, and no others.
     pub fn replica(&self, name: &str) -> Replica {
-        let [webhook, admin] = free_ports().map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-        let policy = self.folder.join("policies.yaml").display().to_string();
-        let flags = [("listen", webhook.to_string()), ("admin-listen", admin.to_string()), ("policy", policy)];
-        let mut arguments = vec!["serve".to_owned(), "--self-managed-certs".to_owned()];
-        arguments.extend(flags.iter().map(|(name, value)| format!("--{name}={value}")));
-        let kubeconfig = self.folder.join("podfit.kubeconfig").display().to_string();
-        let environment = [("KUBECONFIG", kubeconfig.as_str())];
-        let mut process = Process::start(name, &program(), &arguments, &environment, &self.folder);
+        self.replica_with(name, &[format!("--policy={}", self.folder.join("policies.yaml").display())])
+    }
+
+    /// By other policies than those of the cases.
+    pub fn replica_with(&self, name: &str, flags: &[String]) -> Replica {
+        let mut replica = self.begun(name, flags);
         wait_for(name, || {
-            process.check_alive();
-            self.runtime.block_on(egress::is_ready(admin)).then_some(())
+            replica.process.check_alive();
+            self.runtime.block_on(egress::is_ready(replica.backend.admin)).then_some(())
         });
+        replica
+    }
+
+    /// Not ready yet.
+    pub fn begun(&self, name: &str, flags: &[String]) -> Replica {
+        let [webhook, admin] = free_ports().map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let mut arguments = vec!["serve".to_owned(), "--self-managed-certs".to_owned()];
+        arguments.extend([format!("--listen={webhook}"), format!("--admin-listen={admin}")]);
+        arguments.extend_from_slice(flags);
+        let kubeconfig = self.folder.join("podfit.kubeconfig").display().to_string();
+        let environment = [("KUBECONFIG", kubeconfig.as_str()), ("POD_NAME", name)];
+        let process = Process::start(name, &program(), &arguments, &environment, &self.folder);
         Replica { process, backend: Backend { webhook, admin } }
     }
 

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::{JoinHandle, JoinSet},
-    time::{MissedTickBehavior, interval},
+    time::interval,
 };
 
 use crate::cluster::{Call, Cluster};
@@ -94,8 +94,8 @@ async fn stream(
     started: Arc<AtomicUsize>,
 ) -> Vec<Creation> {
     let (pods, pod) = (Arc::new(pods), Arc::new(pod));
+    // A late tick is made up for, or the rate that is asked for could never be reached.
     let mut ticks = interval(ticks);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut creations, permits) = (JoinSet::new(), Arc::new(Semaphore::new(AT_ONCE)));
     while !is_over.load(Ordering::Relaxed) {
         ticks.tick().await;

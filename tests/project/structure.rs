@@ -39,7 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policies", &["manifest", "node", "policy"]),
     ("report", &["node", "patch", "policy", "rules"]),
     ("certs", &[]),
-    ("cluster", &["certs"]),
+    ("cluster", &["certs", "policies", "policy"]),
     ("server", &["admission", "certs", "policies", "policy", "report", "rules", "verdict"]),
     (
         "cli",

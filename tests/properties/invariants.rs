@@ -113,8 +113,8 @@ proptest! {
     fn nothing_is_new_since_itself(case in cases()) {
         let json = case.pod.to_string();
         let left = judged(&case.policies, Kind::Pod, &json, |verdict, pod| {
-            let context = podfit::review::Context { namespace: super::world::NAMESPACE, labels: None, today: super::world::TODAY };
-            let mut again = podfit::review::review(&case.policies, pod, &context);
+            let subject = super::world::subject(pod);
+            let mut again = podfit::review::review(&case.policies.in_force(&subject), pod, super::world::TODAY);
             again.new_since(verdict);
             again.findings.len()
         });

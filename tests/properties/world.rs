@@ -8,8 +8,8 @@ use podfit::{
     admission::{self, Answer, Phase},
     fitting::Pod,
     patch,
-    policy::{Mode, PolicySet},
-    review::{Context, review},
+    policy::{Mode, PolicySet, Rulebook, Subject},
+    review::review,
     verdict::Verdict,
     workload::{Kind, Workload},
 };
@@ -75,7 +75,7 @@ pub fn judged<T>(
 ) -> Option<T> {
     let workload = Workload::decode(kind, json).ok()?;
     let pod = Pod::read(&workload);
-    let verdict = review(policies, &pod, &Context { namespace: NAMESPACE, labels: None, today: TODAY });
+    let verdict = review(&policies.in_force(&subject(&pod)), &pod, TODAY);
     Some(read(&verdict, &pod))
 }
 
@@ -123,11 +123,16 @@ pub fn answer(phase: Phase, request: &Value, policies: &PolicySet) -> Answer {
 }
 
 pub fn answer_body(phase: Phase, body: &[u8], policies: &PolicySet) -> Answer {
-    admission::answer(phase, body, &admission::Settings { policies, namespaces: None, today: TODAY })
+    let rulebook = Rulebook::unwatched(policies.clone());
+    admission::answer(phase, body, &admission::Settings { rulebook: &rulebook, today: TODAY })
 }
 
 /// The decoded patch of an answer's response, if it has one.
 pub fn patch_in(response: &Value) -> Option<Vec<Value>> {
     let bytes = STANDARD.decode(response["patch"].as_str()?).unwrap();
     Some(serde_json::from_slice(&bytes).unwrap())
+}
+
+pub fn subject<'p>(pod: &'p Pod<'p>) -> Subject<'p> {
+    Subject { namespace: NAMESPACE, namespace_labels: None, pod_labels: &pod.workload.pod_metadata().labels }
 }

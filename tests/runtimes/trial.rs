@@ -6,8 +6,8 @@ use jiff::civil::date;
 use podfit::{
     fitting::Pod,
     patch, policies,
-    policy::PolicySet,
-    review::{Context, review},
+    policy::{PolicySet, Subject},
+    review::review,
     verdict::{Change, Verdict},
     workload::{Kind, Workload},
 };
@@ -35,8 +35,9 @@ impl Trial {
         let json = pod.to_string();
         let workload = Workload::decode(Kind::Pod, &json).unwrap();
         let read = Pod::read(&workload);
-        let context = Context { namespace: "default", labels: None, today: date(2026, 11, 22) };
-        let verdict = review(policies, &read, &context);
+        let pod_labels = &read.workload.pod_metadata().labels;
+        let subject = Subject { namespace: "default", namespace_labels: None, pod_labels };
+        let verdict = review(&policies.in_force(&subject), &read, date(2026, 11, 22));
         let operations = patch::to_json(&verdict, &read).unwrap_or_else(|| "[]".to_owned());
         let mut fixed = pod.clone();
         let operations: json_patch::Patch = serde_json::from_str(&operations).unwrap();

@@ -36,6 +36,22 @@ matchExpressions:
 {{ if eq .Values.certificates.source "self-managed" }}true{{ end }}
 {{- end }}
 
+{{- define "podfit.followsCluster" -}}
+{{ if or .Values.policies.fromCluster .Values.policies.watchNamespaces }}true{{ end }}
+{{- end }}
+
+{{/* Whether podfit asks the API server for anything. */}}
+{{- define "podfit.callsCluster" -}}
+{{ if or (include "podfit.isSelfManaged" .) (include "podfit.followsCluster" .) }}true{{ end }}
+{{- end }}
+
+{{/* Whether the ConfigMap holds a policy. */}}
+{{- define "podfit.hasFiles" -}}
+{{- with .Values.policies }}
+{{- if or (ne .preset "none") .httpServices .extra }}true{{ end }}
+{{- end }}
+{{- end }}
+
 {{/* The kubernetes.io/tls Secret that is mounted; empty where podfit keeps its own. */}}
 {{- define "podfit.tlsSecret" -}}
 {{- if eq .Values.certificates.source "cert-manager" -}}

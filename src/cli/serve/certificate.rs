@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::server::CertificateFrom;
 
 /// PEM files, a throw-away pair, or a cluster that keeps it.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct Flags {
     /// PEM file with the certificate and its chain, read again when it changes [default: a throw-away pair for localhost]
     #[arg(long, env = "PODFIT_TLS_CERT", value_name = "FILE", value_parser = super::path("PODFIT_TLS_CERT"))]

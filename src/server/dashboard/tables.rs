@@ -1,12 +1,14 @@
 //! The tables of the dashboard. A class of a mode colours its numbers, where they are not zero.
 
-use jiff::{Timestamp, ToSpan as _, civil::Date};
+use std::sync::Arc;
+
+use jiff::{Timestamp, civil::Date};
 use maud::{Markup, html};
 
 use super::{shown, words};
 use crate::{
     admission::{Decision, Phase},
-    policy::{Exemption, Mode, Policy},
+    policy::{Exemption, Mode, Policy, Standing},
     report::{
         html::{class, word},
         visible,
@@ -18,9 +20,6 @@ use crate::{
 
 /// A cluster may have a thousand; `/metrics` counts them all.
 const MOST_POLICIES: usize = 100;
-
-/// An exemption that ends so soon should be looked at.
-const EXPIRING_DAYS: i64 = 30;
 
 pub(super) fn refusals(refusals: &[Refusal], now: Timestamp) -> Markup {
     if refusals.is_empty() {
@@ -104,7 +103,7 @@ fn class_of(decision: Decision) -> &'static str {
     }
 }
 
-pub(super) fn policies(policies: &[Policy], today: Date) -> Markup {
+pub(super) fn policies(policies: &[Arc<Policy>], today: Date) -> Markup {
     html! {
         table.stacked {
             thead {
@@ -132,13 +131,12 @@ pub(super) fn policies(policies: &[Policy], today: Date) -> Markup {
 }
 
 fn exemptions(exemptions: &[Exemption], today: Date) -> Markup {
-    let soon = today.saturating_add(EXPIRING_DAYS.days());
-    let expired = exemptions.iter().filter(|exemption| exemption.is_expired(today)).count();
-    let expiring = exemptions.iter().filter(|exemption| exemption.is_expired(soon)).count() - expired;
-    let next = exemptions.iter().filter_map(|exemption| exemption.expires).filter(|last| *last >= today).min();
+    let of = |standing| exemptions.iter().filter(move |exemption| exemption.standing(today) == standing);
+    let next = of(Standing::Expiring).filter_map(|exemption| exemption.expires).min();
+    let expired = of(Standing::Expired).count();
     html! {
-        p { (exemptions.len() - expired) " active" }
-        @if let Some(next) = next.filter(|_| expiring > 0) { p.mode.warn { (expiring) " expiring, the first on " (next) } }
+        p { (of(Standing::Active).count()) " active" }
+        @if let Some(next) = next { p.mode.warn { (of(Standing::Expiring).count()) " expiring, the first on " (next) } }
         @if expired > 0 { p.mode.deny { (expired) " expired" } }
     }
 }
@@ -176,7 +174,7 @@ mod tests {
     fn exemptions_are_told_by_how_long_they_hold() {
         let today = date(2026, 11, 24);
         let (ended, last_day, soon, later) =
-            (date(2026, 11, 23), date(2026, 11, 24), date(2026, 12, 20), date(2027, 1, 31));
+            (date(2026, 11, 23), date(2026, 11, 24), date(2026, 12, 7), date(2027, 1, 31));
         for (name, expires, said) in [
             ("none", &[][..], "<p>0 active</p>"),
             ("for ever and for long", &[None, Some(later)], "<p>2 active</p>"),
@@ -184,7 +182,7 @@ mod tests {
             (
                 "of each",
                 &[None, Some(later), Some(soon), Some(last_day), Some(ended)],
-                "<p>4 active</p><p class=\"mode warn\">2 expiring, the first on 2026-11-24</p>\
+                "<p>2 active</p><p class=\"mode warn\">2 expiring, the first on 2026-11-24</p>\
                  <p class=\"mode deny\">1 expired</p>",
             ),
         ] {

@@ -12,7 +12,9 @@ fn dry_run(suite: &Suite) {
     let kubectl = |arguments: &[&str]| suite.cluster.kubectl(arguments, "");
     let crds = kubectl(&["apply", "--server-side", "-f", &format!("{ROOT}/tests/cluster/crds")]);
     assert_eq!((crds.code, crds.error.as_str()), (0, ""));
-    for folder in ["base", "overlays/kind", "overlays/cert-manager", "overlays/high-availability"] {
+    for folder in
+        ["base", "overlays/kind", "overlays/cert-manager", "overlays/high-availability", "overlays/cluster-policies"]
+    {
         let folder = format!("{ROOT}/deploy/{folder}");
         // A kind is known a while after its CRD was made.
         let printed = wait_for("the kinds of the CRDs", || {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, process::Output};
 
 use serde_json::{Value, json};
 
-use super::{folder, objects, of_kind, program, stdout, text, with_program};
+use super::{folder, objects, of_kind, podfit, program, stdout, text, with_program};
 
 #[test]
 fn what_is_checked_in_is_what_the_chart_renders() {
@@ -18,6 +18,14 @@ fn what_is_checked_in_is_what_the_chart_renders() {
     assert_eq!(found.keys().collect::<Vec<_>>(), checked_in.keys().collect::<Vec<_>>(), "just deploy writes them");
     for (path, text) in found {
         assert!(text == checked_in[&path], "deploy/{path} is not what the chart renders; just deploy writes it");
+    }
+}
+
+#[test]
+fn the_crd_is_the_one_that_podfit_prints() {
+    let printed = stdout(&podfit(&["policy", "crd"]));
+    for path in ["chart/crds/sizingpolicies.yaml", "overlays/cluster-policies/crd.yaml"] {
+        assert!(text(&folder().join(path)) == printed, "deploy/{path} is another; just deploy writes it");
     }
 }
 
@@ -110,6 +118,30 @@ const VALUES: &[(&str, &str, &str, &str)] = &[
         r#""prometheus""#,
     ),
     ("policies.preset=none,policies.httpServices=true", "ConfigMap", "/data/audit.yaml", "null"),
+    (
+        "policies.fromCluster=true",
+        "Deployment",
+        "/spec/template/spec/containers/0/args/4",
+        r#""--policies-from-cluster""#,
+    ),
+    (
+        "policies.watchNamespaces=true",
+        "Deployment",
+        "/spec/template/spec/containers/0/args/4",
+        r#""--watch-namespaces""#,
+    ),
+    (
+        "policies.watchNamespaces=true,certificates.source=cert-manager",
+        "ClusterRole",
+        "/rules/0/verbs",
+        r#"["list","watch"]"#,
+    ),
+    (
+        "policies.watchNamespaces=true,certificates.source=cert-manager",
+        "NetworkPolicy",
+        "/spec/egress/0/ports/0/port",
+        "443",
+    ),
     ("policies.nodeDebugNamespaces=null", "ConfigMap", "/data/node-debug.yaml", "null"),
     (
         "policies.extra.shop.imageTag.mode=Deny",
@@ -191,5 +223,8 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
 }
 
 fn is_rendered(path: &str) -> bool {
-    path.ends_with("/podfit.yaml") || path.starts_with("policies/") || path.starts_with("dashboards/")
+    path.ends_with("/podfit.yaml")
+        || path.ends_with("/crd.yaml")
+        || path.starts_with("policies/")
+        || path.starts_with("dashboards/")
 }

@@ -13,7 +13,9 @@ fn kustomize_builds_every_folder_with_the_webhook_configurations_last() {
         let path = folder().join(kustomization);
         let output = with_program("kubectl", &kubectl).arg("kustomize").arg(&path).output().expect("kubectl runs");
         let built = objects(&stdout(&output));
-        let rendered = objects(&text(&path.join("podfit.yaml")));
+        let crd = path.join("crd.yaml");
+        let crd = if crd.exists() { objects(&text(&crd)) } else { Vec::new() };
+        let rendered = [crd, objects(&text(&path.join("podfit.yaml")))].concat();
         assert_eq!(names(&built), names(&rendered), "{kustomization}");
         let last: Vec<_> = built.iter().rev().take(2).map(|object| object["kind"].clone()).collect();
         assert_eq!(last, ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"], "{kustomization}");

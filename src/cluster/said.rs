@@ -1,4 +1,4 @@
-//! What the keeper has told the log: each trouble once. It looks every few seconds, and troubles last.
+//! What has been told the log: each trouble once. Whoever keeps something looks every few seconds, and troubles last.
 
 use std::collections::BTreeMap;
 
