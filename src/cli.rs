@@ -22,6 +22,7 @@ mod judge;
 mod policy;
 mod rules;
 mod serve;
+mod test;
 
 /// What a run has come to; the larger one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +58,7 @@ enum Command {
     Check(check::Check),
     Fix(fix::Fix),
     Explain(explain::Explain),
+    Test(test::Test),
     Rules(rules::Rules),
     Policy(policy::Policy),
     Certs(certs::Certs),
@@ -111,6 +113,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Check(check) => check.run(output),
         Command::Fix(fix) => fix.run(output),
         Command::Explain(explain) => explain.run(output),
+        Command::Test(test) => test.run(output),
         Command::Rules(rules) => rules.run(output),
         Command::Policy(policy) => policy.run(output),
         Command::Certs(certs) => certs.run().map(|()| Outcome::NothingDenied),

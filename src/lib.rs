@@ -8,9 +8,9 @@
 //!
 //! Core (pure: no clock, files, network, async or state): `admission` and `resize`, `review`, `rules`, `runtimes`, `fitting`
 //! (a container as rules see it), `wishes` and `injected` (our annotations, read and written), `verdict`, `patch`, `policy`,
-//! and the values below: `workload`, `object`, `node`, `quantity`, `image`, `pointer`, `json`. Around it: `manifest` (YAML and
-//! JSON text), `policies` (where policies come from), `report` (what people and programs read), `certs`, `cli`,
-//! `server`, `cluster` (everything that talks to an API server).
+//! `suite` (tests of policies), `reader` (of both), and the values below: `workload`, `object`, `node`, `quantity`, `image`,
+//! `pointer`, `json`. Around it: `manifest` (YAML and JSON text), `policies` (where policies come from), `report` (what people
+//! and programs read), `certs`, `cli`, `server`, `cluster` (everything that talks to an API server).
 
 pub mod admission;
 pub mod certs;
@@ -29,12 +29,14 @@ pub mod pointer;
 pub mod policies;
 pub mod policy;
 pub mod quantity;
+pub mod reader;
 pub mod report;
 pub mod resize;
 pub mod review;
 pub mod rules;
 pub mod runtimes;
 pub mod server;
+pub mod suite;
 pub mod verdict;
 pub mod wishes;
 pub mod workload;

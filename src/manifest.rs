@@ -51,12 +51,18 @@ pub fn read(text: &str) -> Vec<Result<Document, SyntaxError>> {
         .collect()
 }
 
-/// Block YAML as kubectl prints it, a newline at its end.
-pub fn to_yaml(value: &serde_json::Value) -> String {
-    emit::block(value, emit::Layout::default()).join("\n") + "\n"
+/// A value as block YAML, as kubectl prints it.
+pub fn block(value: &serde_json::Value) -> String {
+    emit::join(&emit::block(value, emit::Layout::default()), 0, "\n")
 }
 
 impl Document {
+    /// A part of another document as one of its own; its places are those of the other.
+    pub fn of_part(node: Node) -> Self {
+        let range = node.span.start.offset..node.span.end.offset;
+        Self { json: emit::json(&node), node, range }
+    }
+
     /// Where a value stands: at most its first line, so that it can be shown. Where the pointer leads to nothing, the
     /// place of the nearest thing above it: its key, or the `name` of a list element.
     pub fn locate(&self, pointer: &str) -> Span {

@@ -9,25 +9,25 @@ mod crd;
 mod exempt;
 mod labels;
 mod pattern;
-mod reader;
 mod rulebook;
 mod schema;
 mod select;
 mod set;
-mod suggest;
-mod values;
+pub(crate) mod values;
 
 pub use crd::custom_resource_definition;
 pub use exempt::{Exemption, Standing};
 pub use labels::{LabelLookup, LabelSelector, NAMESPACE_NAME_LABEL, Operator, Requirement};
 pub use pattern::{Pattern, PatternError};
-pub use reader::Mistake;
 pub use rulebook::{Jurisdiction, Rulebook};
 pub use schema::{API_VERSION, DEFAULT_POLICY, KIND, PLURAL, compile, json_schema};
 pub use select::{Mismatch, Selector, Subject};
 pub use set::{DuplicateName, Governed, InForce, PolicySet};
 
-pub use crate::runtimes::{Basis, Rounding};
+pub use crate::{
+    reader::Mistake,
+    runtimes::{Basis, Rounding},
+};
 
 /// Labels of a namespace, a Pod or a template.
 pub type Labels = BTreeMap<String, String>;

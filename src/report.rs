@@ -1,5 +1,5 @@
 //! What people and programs read of a judgement of manifests: one model, and a file per format below `report/`. `check` (and
-//! later `scan`) fills it; formats only write.
+//! later `scan`) fills it; formats only write. Policy tests have a model of their own, in `suites`.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, io};
 
@@ -16,7 +16,10 @@ pub mod html;
 mod json;
 mod junit;
 mod sarif;
+mod suites;
 mod text;
+
+pub use suites::{Failure, TestReport, TestResult, Tested, TestedFile};
 
 /// Everything that one run has to say, in the order of input, document, container, rule.
 #[derive(Debug, Default)]

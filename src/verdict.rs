@@ -56,6 +56,18 @@ impl Finding<'_> {
         format!("{} {:?} {verb} {}", self.kind_of_place(), self.container.unwrap_or_default(), edits.join(", "))
     }
 
+    /// What of the container it is about: a limit, the image, a variable, a probe. With rule and container it names the finding.
+    pub fn subject(&self) -> Cow<'_, str> {
+        match self.field {
+            Field::CpuLimit | Field::MemoryLimit => Cow::Owned(format!("limits.{}", self.value)),
+            Field::Image | Field::ImageReference => Cow::Borrowed("image"),
+            Field::ResizePolicy => Cow::Owned(format!("resizePolicy.{}", self.value)),
+            Field::Env | Field::ReadinessProbe | Field::LivenessProbe | Field::StartupProbe => {
+                Cow::Borrowed(&self.value)
+            }
+        }
+    }
+
     /// What a ratchet compares.
     fn identity(&self) -> (Rule, Option<&str>, &str) {
         (self.rule, self.container, &self.value)
@@ -151,6 +163,24 @@ pub enum Change<'a> {
     RestartOnResize {
         basis: Basis,
     },
+}
+
+impl Change<'_> {
+    /// What is set, and to what, in the words of people. A default limit may bring a request.
+    pub fn settings(&self) -> Vec<(Cow<'_, str>, String)> {
+        match self {
+            Self::Variable { name, source, .. } => vec![(Cow::Borrowed(&**name), source.to_string())],
+            Self::Probe { kind, check } => vec![(Cow::Borrowed(kind.field()), check.to_string())],
+            Self::Limit { basis, default, with_request } => {
+                let limit = (Cow::Owned(format!("limits.{}", basis.resource())), default.limit_text.clone());
+                let request = (Cow::Owned(format!("requests.{}", basis.resource())), default.request_text.clone());
+                [Some(limit), with_request.then_some(request)].into_iter().flatten().collect()
+            }
+            Self::RestartOnResize { basis } => {
+                vec![(Cow::Owned(format!("resizePolicy.{}", basis.resource())), "RestartContainer".to_owned())]
+            }
+        }
+    }
 }
 
 /// Where a variable's value comes from.

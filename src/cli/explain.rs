@@ -14,7 +14,7 @@ use crate::{
     report::visible,
     rules::Rule,
     runtimes::Signal,
-    verdict::{Change, Edit, Finding, OriginBasis},
+    verdict::{Edit, Finding, OriginBasis},
     workload::{ContainerAt, Place},
 };
 
@@ -104,15 +104,10 @@ fn rows(judged: &Judged<'_>, at: &ContainerAt<'_, '_>) -> Vec<Row> {
         let of_here = |finding: &&Finding<'_>| finding.rule == rule && finding.place == at.place();
         for finding in judged.verdict.findings.iter().filter(of_here) {
             if finding.edits.is_empty() || finding.mode != Mode::Inject {
-                let subject = finding.value.clone().into_owned();
-                let subject = match rule {
-                    Rule::ImageTag => "image".to_owned(),
-                    Rule::ResourceLimits => format!("limits.{subject}"),
-                    _ => subject,
-                };
+                let subject = finding.subject().into_owned();
                 rows.push(Row { subject, value: finding.mode.as_str().to_owned(), why: finding.message() });
             } else {
-                rows.extend(finding.edits.iter().map(row_of_edit));
+                rows.extend(finding.edits.iter().flat_map(rows_of_edit));
             }
         }
         let skips = judged.verdict.skips.iter().filter(|skip| skip.rule == rule && skip.place == at.place());
@@ -129,15 +124,7 @@ fn rows(judged: &Judged<'_>, at: &ContainerAt<'_, '_>) -> Vec<Row> {
     rows
 }
 
-fn row_of_edit(edit: &Edit<'_>) -> Row {
-    let (subject, value) = match &edit.change {
-        Change::Variable { name, source, .. } => (name.clone().into_owned(), source.to_string()),
-        Change::Probe { kind, check } => (kind.field().to_owned(), check.to_string()),
-        Change::Limit { basis, default, .. } => (format!("limits.{}", basis.resource()), default.limit_text.clone()),
-        Change::RestartOnResize { basis } => {
-            (format!("resizePolicy.{}", basis.resource()), "RestartContainer".to_owned())
-        }
-    };
+fn rows_of_edit(edit: &Edit<'_>) -> Vec<Row> {
     let origin = &edit.origin;
     let from = match &origin.basis {
         OriginBasis::FieldPath(_) => "downward API".to_owned(),
@@ -147,7 +134,8 @@ fn row_of_edit(edit: &Edit<'_>) -> Row {
         Signal::Policy => format!("{from} (policy {})", origin.policy),
         signal => format!("{from}, asked for by {signal} (policy {})", origin.policy),
     };
-    Row { subject, value, why }
+    let settings = edit.change.settings().into_iter();
+    settings.map(|(subject, value)| Row { subject: subject.into_owned(), value, why: why.clone() }).collect()
 }
 
 /// Aligned columns; the last may be as long as it likes.

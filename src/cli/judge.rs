@@ -1,4 +1,4 @@
-//! The judgement of manifests, for `check`, `fix` and `explain`: every object of every document goes through the same
+//! The judgement of manifests, for `check`, `fix`, `explain` and `test`: every object of every document goes through the same
 //! `review` as in the webhook; what a command makes of it is its own.
 
 use std::{collections::BTreeMap, path::PathBuf};
@@ -53,9 +53,11 @@ pub struct Bench {
     pub inputs: Inputs,
     pub policies: PolicySet,
     pub today: Date,
-    namespace: String,
-    labels: BTreeMap<String, Labels>,
-    as_admission: bool,
+    /// Of objects that name none.
+    pub namespace: String,
+    /// By namespace; those of the empty name are for all that are not here.
+    pub labels: BTreeMap<String, Labels>,
+    pub as_admission: bool,
 }
 
 /// One workload and its verdict.
@@ -97,7 +99,7 @@ impl JudgeArguments {
         labels.insert(String::new(), self.namespace_labels.into_iter().collect());
         Ok(Bench {
             policies: policies.context("the policy cannot be used")?,
-            today: self.today.unwrap_or_else(|| jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()),
+            today: self.today.unwrap_or_else(today),
             namespace: self.namespace,
             labels,
             as_admission: self.as_admission,
@@ -106,8 +108,13 @@ impl JudgeArguments {
     }
 }
 
+/// The day, in UTC.
+pub fn today() -> Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
 /// Labels of the Namespace documents among the input, by name.
-fn namespaces(inputs: &Inputs) -> BTreeMap<String, Labels> {
+pub fn namespaces(inputs: &Inputs) -> BTreeMap<String, Labels> {
     let documents =
         inputs.manifests.iter().flat_map(|manifest| &manifest.documents).filter_map(|read| read.as_ref().ok());
     let objects = documents.flat_map(|document| document.objects());
@@ -224,7 +231,7 @@ impl Bench {
         if labels.is_none() && self.policies.needs_namespace_labels() {
             rest.note(format!(
                 "the labels of namespace {namespace:?} are not known, so no namespaceSelector matches it; give its \
-                 Namespace document or --namespace-labels"
+                 Namespace document or --namespace-labels, or `namespaces` in a test"
             ));
         }
         labels

@@ -2,7 +2,7 @@
 
 use std::{io::Write, path::PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::Outcome;
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     policies::{self, PolicyError},
     policy,
     report::{Report, ReportedError},
+    suite,
 };
 
 /// Shows and validates policies
@@ -29,18 +30,28 @@ enum Command {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
-    /// Prints the JSON Schema of a policy, for editors
-    Schema,
+    /// Prints the JSON Schema of a policy, or of tests of policies, for editors
+    Schema {
+        #[arg(value_enum, default_value_t = Of::Policy)]
+        of: Of,
+    },
     /// Prints the CustomResourceDefinition, for `kubectl apply --server-side -f -`
     Crd,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Of {
+    Policy,
+    Test,
 }
 
 impl Policy {
     pub(super) fn run(self, output: &mut dyn Write) -> anyhow::Result<Outcome> {
         match self.command {
             Command::Default => output.write_all(policy::DEFAULT_POLICY.as_bytes())?,
-            Command::Schema => writeln!(output, "{:#}", policy::json_schema())?,
-            Command::Crd => output.write_all(manifest::to_yaml(&policy::custom_resource_definition()).as_bytes())?,
+            Command::Schema { of: Of::Policy } => writeln!(output, "{:#}", policy::json_schema())?,
+            Command::Schema { of: Of::Test } => writeln!(output, "{:#}", suite::json_schema())?,
+            Command::Crd => writeln!(output, "{}", manifest::block(&policy::custom_resource_definition()))?,
             Command::Validate { paths } => return validate(&paths, output),
         }
         Ok(Outcome::NothingDenied)

@@ -7,10 +7,15 @@ use super::{
     Basis, CpuFrom, DefaultLimit, EnvFrom, Exemption, ImageTag, LabelSelector, Mode, Pattern, PlatformVariable,
     PodIdentity, Policy, ProbeKind, Probes, ResourceLimits, Rounding, RuntimeSizing, Selector,
     labels::{Operator, Requirement},
-    reader::{Fields, Flag, Integer, List, MapOf, Mistake, Object, Scalar, Shape, Words, record, shorten},
     values::{self, Factor},
 };
-use crate::{node::Node, quantity::Quantity, rules::Rule, runtimes};
+use crate::{
+    node::Node,
+    quantity::Quantity,
+    reader::{Fields, Flag, Integer, List, MapOf, Mistake, Object, Scalar, Shape, Words, constant, record},
+    rules::Rule,
+    runtimes,
+};
 
 /// The embedded default policy, as people read it.
 pub const DEFAULT_POLICY: &str = include_str!("default.yaml");
@@ -462,13 +467,6 @@ fn exempt(fields: &mut Fields<'_>) -> Exempt {
 fn own_variable_names<'n>(fields: &Fields<'n>) -> Vec<(usize, &'n str)> {
     let variables = fields.elements("variables").iter().enumerate();
     variables.filter_map(|(index, variable)| Some((index, variable.get("name")?.as_text()?))).collect()
-}
-
-fn constant(expected: &'static str) -> Scalar<impl Fn(&str) -> Result<(), String>> {
-    let parse = move |text: &str| {
-        if text == expected { Ok(()) } else { Err(format!("must be `{expected}`, not `{}`", shorten(text))) }
-    };
-    Scalar::new(parse).with("const", expected)
 }
 
 #[cfg(test)]

@@ -1,11 +1,17 @@
-//! The single values of a policy, each parsed by one function. `schema` says where they stand; their complaints read on after a path.
+//! The single values of a policy, each parsed by one function. `schema` and `suite` say where they stand; their complaints
+//! read on after a path.
 
 use std::fmt::Display;
 
 use jiff::civil::Date;
 
-use super::{Basis, Pattern, reader::shorten, suggest::closest};
-use crate::{quantity::Quantity, rules::Rule, runtimes};
+use super::{Basis, Pattern};
+use crate::{
+    quantity::Quantity,
+    reader::{closest, shorten},
+    rules::Rule,
+    runtimes,
+};
 
 /// A factor as an exact fraction: `1.5` is 15 over 10. Never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +40,7 @@ pub(super) fn image_pattern(text: &str) -> Result<Pattern, String> {
 }
 
 /// The name of an object: an RFC 1123 subdomain.
-pub(super) fn object_name(text: &str) -> Result<String, String> {
+pub(crate) fn object_name(text: &str) -> Result<String, String> {
     if is_subdomain(text) {
         return Ok(text.to_owned());
     }
@@ -45,7 +51,7 @@ pub(super) fn object_name(text: &str) -> Result<String, String> {
 }
 
 /// Any text that people read, on one line.
-pub(super) fn line(text: &str) -> Result<String, String> {
+pub(crate) fn line(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         Err("must not be blank".to_owned())
     } else if text.chars().count() > 1_024 || text.contains(char::is_control) {
@@ -55,7 +61,7 @@ pub(super) fn line(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) fn date(text: &str) -> Result<Date, String> {
+pub(crate) fn date(text: &str) -> Result<Date, String> {
     // jiff alone reads `2027-01-31T00:00` and `20270131` too.
     let is_written_out = text.len() == 10 && text.as_bytes().get(4) == Some(&b'-');
     let parsed = if is_written_out { text.parse().ok() } else { None };
@@ -130,7 +136,7 @@ pub(super) fn default_request(basis: Basis, text: &str) -> Result<(String, Quant
     Ok((text.to_owned(), quantity))
 }
 
-pub(super) fn rule(text: &str) -> Result<Rule, String> {
+pub(crate) fn rule(text: &str) -> Result<Rule, String> {
     let ids = Rule::ALL.map(Rule::id);
     let found = known(text, "a rule", &ids)?;
     Rule::from_id(&found).ok_or(found)
@@ -168,14 +174,14 @@ pub(super) fn variable(text: &str, own: &[&str]) -> Result<String, String> {
 }
 
 /// A label's key: `name` or `prefix/name`.
-pub(super) fn label_key(text: &str) -> Result<String, String> {
+pub(crate) fn label_key(text: &str) -> Result<String, String> {
     if is_qualified_name(text) {
         return Ok(text.to_owned());
     }
     Err(format!("must be a label's key such as `team` or `example.com/team`, not `{}`", shorten(text)))
 }
 
-pub(super) fn label_value(text: &str) -> Result<String, String> {
+pub(crate) fn label_value(text: &str) -> Result<String, String> {
     if text.is_empty() || is_label_part(text) {
         return Ok(text.to_owned());
     }

@@ -1,6 +1,6 @@
 //! `JUnit` XML for CI systems: a suite per object with a case per rule, so that a rule's history can be followed. What is
-//! denied is a failure, everything else is told in the case's output; what could not be judged is an error. `report` calls
-//! this.
+//! denied is a failure, everything else is told in the case's output; what could not be judged is an error. Of policy tests
+//! a suite per file with its tests. `report` calls this.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -8,7 +8,9 @@ use std::{
     io,
 };
 
-use super::{ObjectName, Report, ReportedError, ReportedFinding, in_repository};
+use super::{
+    Failure, ObjectName, Report, ReportedError, ReportedFinding, TestReport, TestResult, TestedFile, in_repository,
+};
 use crate::{policy::Mode, rules::Rule};
 
 /// What names an object in a report: two documents of a file may share it, and then share a suite.
@@ -25,14 +27,28 @@ pub fn write(report: &Report, output: &mut dyn io::Write) -> io::Result<()> {
         .filter(|key| seen.insert(*key))
         .map(|key| Suite::of_object(key, findings.get(&key).map_or(&[], Vec::as_slice)))
         .collect();
-    suites.extend(report.errors.chunk_by(|one, next| one.file == next.file).map(Suite::of_errors));
+    suites.extend(suites_of_errors(report));
+    document(&suites, output)
+}
 
+pub fn write_tests(report: &TestReport, output: &mut dyn io::Write) -> io::Result<()> {
+    let files = report.files.iter().filter(|file| !file.tests.is_empty());
+    let mut suites: Vec<Suite> = files.map(Suite::of_tests).collect();
+    suites.extend(suites_of_errors(&report.mistakes));
+    document(&suites, output)
+}
+
+fn suites_of_errors(report: &Report) -> impl Iterator<Item = Suite> {
+    report.errors.chunk_by(|one, next| one.file == next.file).map(Suite::of_errors)
+}
+
+fn document(suites: &[Suite], output: &mut dyn io::Write) -> io::Result<()> {
     writeln!(output, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
     let total = |number: fn(&Suite) -> usize| suites.iter().map(number).sum::<usize>();
     let (tests, failures, errors) =
         (total(|suite| suite.tests), total(|suite| suite.failures), total(|suite| suite.errors));
     writeln!(output, r#"<testsuites name="podfit" tests="{tests}" failures="{failures}" errors="{errors}">"#)?;
-    for Suite { name, tests, failures, errors, cases } in &suites {
+    for Suite { name, tests, failures, errors, cases } in suites {
         let numbers = format!(r#"tests="{tests}" failures="{failures}" errors="{errors}" skipped="0""#);
         writeln!(output, "  <testsuite name=\"{}\" {numbers}>\n{cases}  </testsuite>", escaped(name))?;
     }
@@ -79,21 +95,43 @@ impl Suite {
         let file = &errors[0].file;
         let mut suite = Self { name: file.clone(), tests: 0, failures: 0, errors: errors.len(), cases: String::new() };
         for error in errors {
-            let (name, at) = match error.place {
-                Some((line, column)) => (format!("line {line}"), format!("{file}:{line}:{column}: ")),
-                None => (String::from("file"), format!("{file}: ")),
-            };
+            let name = error.place.map_or("file".to_owned(), |(line, _)| format!("line {line}"));
             let mut content = String::new();
-            let element = format!("error message=\"{}\" type=\"could not judge\"", escaped(&error.message));
-            push(&mut content, &element, &format!("{at}{}", error.message));
+            push_errors(&mut content, std::slice::from_ref(error));
             suite.case(&name, Some(file), &content);
         }
         suite
     }
 
+    fn of_tests(file: &TestedFile) -> Self {
+        let name = in_repository(Some(&file.name)).unwrap_or_default().into_owned();
+        let mut suite = Self { name, tests: 0, failures: 0, errors: 0, cases: String::new() };
+        for test in &file.tests {
+            let mut content = String::new();
+            match &test.result {
+                TestResult::Passed => {}
+                TestResult::Failed(failure) => {
+                    push_failure(&mut content, file, failure);
+                    suite.failures += 1;
+                }
+                TestResult::NotJudged(errors) => {
+                    push_errors(&mut content, errors);
+                    suite.errors += 1;
+                }
+            }
+            let class = test.suite.clone().unwrap_or_else(|| suite.name.clone());
+            suite.case_of(&class, &test.name, Some(&file.name), &content);
+        }
+        suite
+    }
+
     fn case(&mut self, name: &str, file: Option<&str>, content: &str) {
+        self.case_of(&self.name.clone(), name, file, content);
+    }
+
+    fn case_of(&mut self, class: &str, name: &str, file: Option<&str>, content: &str) {
         self.tests += 1;
-        let class = escaped(&self.name);
+        let class = escaped(class);
         let file = in_repository(file).map(|file| format!(" file=\"{}\"", escaped(&file))).unwrap_or_default();
         let start = format!("<testcase name=\"{}\" classname=\"{class}\"{file}", escaped(name));
         // Writing to a String cannot fail.
@@ -102,6 +140,23 @@ impl Suite {
             content => writeln!(self.cases, "    {start}>\n{content}    </testcase>"),
         };
     }
+}
+
+/// One element: parsers take no second one.
+fn push_errors(content: &mut String, errors: &[ReportedError]) {
+    let line = |error: &ReportedError| {
+        let place = error.place.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
+        format!("{}{place}: {}", error.file, error.message)
+    };
+    let message = errors.first().map(|error| escaped(&error.message)).unwrap_or_default();
+    let lines: Vec<String> = errors.iter().map(line).collect();
+    push(content, &format!("error message=\"{message}\" type=\"could not judge\""), &lines.join("\n"));
+}
+
+fn push_failure(content: &mut String, file: &TestedFile, failure: &Failure) {
+    let (line, column) = (failure.span.start.line, failure.span.start.column);
+    let element = format!("failure message=\"{}\" type=\"expectation\"", escaped(&failure.headline));
+    push(content, &element, &format!("{}:{line}:{column}: expected (-) and found (+)\n{}", file.name, failure.told()));
 }
 
 /// An element (with its attributes) around a text.

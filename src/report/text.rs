@@ -3,7 +3,7 @@
 
 use std::io;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, level};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, Title, level};
 
 use super::{
     Appearance, Report, ReportedError, ReportedFinding, count, excerpt::Excerpt, file_name, problem_and_help, visible,
@@ -33,7 +33,7 @@ pub fn write_errors(report: &Report, appearance: Appearance, output: &mut dyn io
     report.errors.iter().try_for_each(|error| show(error_group(report, error), appearance, output))
 }
 
-fn show(group: Group<'_>, appearance: Appearance, output: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn show(group: Group<'_>, appearance: Appearance, output: &mut dyn io::Write) -> io::Result<()> {
     let renderer = if appearance.colour { Renderer::styled() } else { Renderer::plain() };
     writeln!(output, "{}\n", renderer.render(&[group]))
 }
@@ -70,7 +70,7 @@ fn injection_group<'a>(injections: &[&'a ReportedFinding]) -> Group<'a> {
     Group::with_title(title).elements(origin(first)).elements(lines)
 }
 
-fn error_group<'a>(report: &'a Report, error: &'a ReportedError) -> Group<'a> {
+pub(super) fn error_group<'a>(report: &'a Report, error: &'a ReportedError) -> Group<'a> {
     let title = Level::ERROR.primary_title(visible(&error.message));
     let file = file_name(&error.file);
     let Some((line, column)) = error.place else {
@@ -80,6 +80,16 @@ fn error_group<'a>(report: &'a Report, error: &'a ReportedError) -> Group<'a> {
     match excerpt {
         Some(excerpt) => title.element(snippet(&excerpt, file, None)),
         None => title.element(Origin::path(file).line(line).char_column(column)),
+    }
+}
+
+/// A title with the line that a span of a file is about.
+pub(super) fn at_span<'a>(title: Title<'a>, report: &'a Report, file: &str, span: Span) -> Group<'a> {
+    let excerpt = report.sources.get(file).and_then(|source| Excerpt::of_span(source, span));
+    let file = file_name(file);
+    match excerpt {
+        Some(excerpt) => title.element(excerpt.snippet(file, None)),
+        None => title.element(Origin::path(file).line(span.start.line).char_column(span.start.column)),
     }
 }
 

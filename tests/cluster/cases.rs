@@ -4,6 +4,7 @@ use crate::suite::Suite;
 
 mod denials;
 mod deploy;
+mod documentation;
 mod governance;
 mod injections;
 mod later;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Case> {
         workloads::CASES,
         denials::CASES,
         deploy::CASES,
+        documentation::CASES,
         governance::CASES,
         injections::CASES,
         later::CASES,

@@ -88,6 +88,10 @@ impl Cluster {
         &self.kubeconfig
     }
 
+    pub fn kubectl_path(&self) -> &Path {
+        &self.kubectl
+    }
+
     pub fn is_ready(&self) -> bool {
         self.runtime.block_on(self.text("/readyz")).is_ok()
     }

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "../project/documentation/blocks.rs"]
+mod blocks;
 mod cases;
 #[allow(dead_code)] // the binaries beside this one use the rest
 mod cluster;

@@ -4,17 +4,18 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
-const MARK: &str = "<<end of command>>";
+#[path = "documentation/blocks.rs"]
+mod blocks;
 
 #[test]
 fn the_examples_print_what_the_pages_say() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for page in pages(root) {
         let text = fs::read_to_string(&page).expect("pages are text");
-        let run = run_page(root, &text);
+        let run = blocks::rewritten(&text, "console", |block| run_block(root, block));
         if std::env::var_os("PODFIT_UPDATE_DOCUMENTATION").is_some() {
             fs::write(&page, run).expect("pages can be written");
         } else {
@@ -47,68 +48,23 @@ fn pages(root: &Path) -> Vec<PathBuf> {
     pages
 }
 
-/// The page with every console block's output as it is now.
-fn run_page(root: &Path, text: &str) -> String {
-    let mut page = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("```console\n") {
-        let (before, block) = rest.split_at(start + "```console\n".len());
-        let end = block.find("```").expect("a block is closed");
-        page.push_str(before);
-        page.push_str(&run_block(root, &block[..end]));
-        rest = &block[end..];
-    }
-    page + rest
-}
-
-/// Runs the commands of a block (lines behind `$ `, with `>` for what goes on) in one shell, in a folder with the examples.
+/// In a folder with the examples and policies.
 fn run_block(root: &Path, block: &str) -> String {
-    let commands = commands(block);
     let folder = tempfile::tempdir().expect("a folder of our own");
     for shown in ["examples", "deploy/policies"] {
         copy(&root.join(shown), &folder.path().join(shown));
     }
     let (webhook, admin) = (free_port(), free_port());
-    let mut script = String::from("exec 2>&1\n");
-    for command in &commands {
-        let command = command.join("\n").replace("8443", &webhook).replace("8080/", &format!("{admin}/"));
-        script.push_str(&format!("{command}\necho '{MARK}'\n"));
-    }
-    let binary = Path::new(env!("CARGO_BIN_EXE_podfit")).parent().expect("a folder").to_owned();
-    let path = std::env::join_paths(
-        [binary].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
-    );
-    let output = Command::new("bash")
-        .args(["-c", &script])
-        .current_dir(folder.path())
-        .env("PATH", path.expect("folders without colons"))
-        .env("PODFIT_LISTEN", format!("127.0.0.1:{webhook}"))
-        .env("PODFIT_ADMIN_LISTEN", format!("127.0.0.1:{admin}"))
-        .env("PODFIT_LOG_LEVEL", "error")
-        .stdin(Stdio::null())
-        .output()
-        .expect("bash runs");
-    let printed = String::from_utf8(output.stdout).expect("output is text").replace(&webhook, "8443");
-    let mark = format!("{MARK}\n");
-    let mut outputs = printed.split(&mark);
-    commands.iter().map(|command| rendered(command, outputs.next().unwrap_or_default())).collect()
-}
-
-fn commands(block: &str) -> Vec<Vec<&str>> {
-    let mut commands: Vec<Vec<&str>> = Vec::new();
-    for line in block.lines() {
-        if let Some(command) = line.strip_prefix("$ ") {
-            commands.push(vec![command]);
-        } else if let (Some(more), Some(last)) = (line.strip_prefix("> "), commands.last_mut()) {
-            last.push(more);
-        }
-    }
-    commands
-}
-
-fn rendered(command: &[&str], output: &str) -> String {
-    let newline = if output.is_empty() || output.ends_with('\n') { "" } else { "\n" };
-    format!("$ {}\n{output}{newline}", command.join("\n> "))
+    let change = |command: String| command.replace("8443", &webhook).replace("8080/", &format!("{admin}/"));
+    let restore = |printed: String| printed.replace(&webhook, "8443");
+    let binary = Path::new(env!("CARGO_BIN_EXE_podfit")).parent().expect("a folder");
+    blocks::run(block, &[binary], change, restore, |bash| {
+        bash.current_dir(folder.path())
+            .env("PODFIT_LISTEN", format!("127.0.0.1:{webhook}"))
+            .env("PODFIT_ADMIN_LISTEN", format!("127.0.0.1:{admin}"))
+            .env("PODFIT_LOG_LEVEL", "error")
+            .stdin(Stdio::null());
+    })
 }
 
 fn free_port() -> String {

@@ -74,6 +74,21 @@ fn rule(suite: &Suite) {
     restore(suite);
 }
 
+/// With one replica that follows them, and then as the other cases need it.
+pub fn with_policies_of_the_cluster(suite: &Suite, run: impl FnOnce()) {
+    install(suite);
+    let installation = &suite.local().installation;
+    let replicas = [installation.replica_with("podfit-governed", &["--policies-from-cluster".to_owned()])];
+    installation.route_to(&replicas);
+    // The API server lets its connections to other replicas go, and fails open meanwhile.
+    let namespace = suite.namespace("governed");
+    put(suite, "canary", &json!({"match": {"namespaces": [namespace.name]}, "imageTag": {}}));
+    wait_for("the first refusal", || is_refused(&namespace).then_some(()));
+    suite.cluster.delete(&format!("{POLICIES}/canary")).object();
+    run();
+    restore(suite);
+}
+
 /// One of three kinds, and each is told.
 fn exemptions(suite: &Suite, namespace: &Namespace<'_>) {
     let exemption = |reason: &str, containers: &str, expires: &str| json!({"reason": reason, "rules": ["image-tag"], "match": {"containers": [containers]}, "expires": expires});

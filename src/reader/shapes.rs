@@ -8,15 +8,15 @@ use std::{
 use serde_json::{Map, Value as Json, json};
 
 use super::{Fields, Mistake, alternatives, closest, join, record, refuse_repeated_keys};
-use crate::node::{Node, Value};
+use crate::node::{Node, Span, Value};
 
-/// The most elements of a list or a map: a policy is written by people.
+/// The most elements of a list or a map: policies and their tests are written by people.
 const MAX_ELEMENTS: usize = 1_000;
 
 /// The longest piece of a wrong value that a message repeats, in characters.
 const MAX_SHOWN: usize = 60;
 
-pub(in crate::policy) trait Shape {
+pub(crate) trait Shape {
     type Value;
 
     /// Nothing where the value is refused; the mistake then stands in `mistakes`.
@@ -26,24 +26,24 @@ pub(in crate::policy) trait Shape {
 }
 
 /// A shape whose values can be defaults.
-pub(in crate::policy) trait Shown: Shape {
+pub(crate) trait Shown: Shape {
     fn show(&self, value: &Self::Value) -> Json;
 }
 
 /// One of these words, case-sensitive.
-pub(in crate::policy) struct Words<T: 'static>(pub(in crate::policy) &'static [(&'static str, T)]);
+pub(crate) struct Words<T: 'static>(pub(crate) &'static [(&'static str, T)]);
 
 /// `true` or `false`.
-pub(in crate::policy) struct Flag;
+pub(crate) struct Flag;
 
 /// A whole number of a range, both ends included.
-pub(in crate::policy) struct Integer<T> {
-    pub(in crate::policy) min: T,
-    pub(in crate::policy) max: T,
+pub(crate) struct Integer<T> {
+    pub(crate) min: T,
+    pub(crate) max: T,
 }
 
 /// A text that `parse` accepts; numbers too where said.
-pub(in crate::policy) struct Scalar<F> {
+pub(crate) struct Scalar<F> {
     parse: F,
     numbers: Numbers,
     schema: Map<String, Json>,
@@ -57,19 +57,25 @@ enum Numbers {
 }
 
 /// A list of one shape.
-pub(in crate::policy) struct List<S> {
+pub(crate) struct List<S> {
     of: S,
     is_set: bool,
 }
 
 /// A map with keys of the user's own.
-pub(in crate::policy) struct MapOf<K, S> {
-    pub(in crate::policy) key: Scalar<K>,
-    pub(in crate::policy) of: S,
+pub(crate) struct MapOf<K, S> {
+    pub(crate) key: Scalar<K>,
+    pub(crate) of: S,
 }
 
 /// A map with keys of ours.
-pub(in crate::policy) struct Object<F>(pub(in crate::policy) F);
+pub(crate) struct Object<F>(pub(crate) F);
+
+/// A map of another's making, as it stands.
+pub(crate) struct Tree;
+
+/// A value with its place, for whoever speaks of it later.
+pub(crate) struct Spanned<S>(pub(crate) S);
 
 impl<T: Copy + PartialEq> Shape for Words<T> {
     type Value = T;
@@ -179,20 +185,20 @@ impl<T: Copy + PartialOrd + FromStr + Display + Into<Json>> Shown for Integer<T>
 
 impl<F> Scalar<F> {
     /// `parse` refuses with a message that reads on after the path: "must ...".
-    pub(in crate::policy) fn new(parse: F) -> Self {
+    pub(crate) fn new(parse: F) -> Self {
         Self { parse, numbers: Numbers::Refused, schema: Map::new() }
     }
 
-    pub(in crate::policy) fn or_integer(self) -> Self {
+    pub(crate) fn or_integer(self) -> Self {
         Self { numbers: Numbers::Integers, ..self }
     }
 
-    pub(in crate::policy) fn or_decimal(self) -> Self {
+    pub(crate) fn or_decimal(self) -> Self {
         Self { numbers: Numbers::Decimals, ..self }
     }
 
     /// A further keyword of JSON Schema that `parse` enforces, for editors.
-    pub(in crate::policy) fn with(mut self, keyword: &str, value: impl Into<Json>) -> Self {
+    pub(crate) fn with(mut self, keyword: &str, value: impl Into<Json>) -> Self {
         self.schema.insert(keyword.to_owned(), value.into());
         self
     }
@@ -241,13 +247,21 @@ impl<T: Display, E: Display, F: Fn(&str) -> Result<T, E>> Shown for Scalar<F> {
     }
 }
 
+/// This text and no other.
+pub(crate) fn constant(expected: &'static str) -> Scalar<impl Fn(&str) -> Result<(), String>> {
+    let parse = move |text: &str| {
+        if text == expected { Ok(()) } else { Err(format!("must be `{expected}`, not `{}`", shorten(text))) }
+    };
+    Scalar::new(parse).with("const", expected)
+}
+
 impl<S> List<S> {
-    pub(in crate::policy) fn of(of: S) -> Self {
+    pub(crate) fn of(of: S) -> Self {
         Self { of, is_set: false }
     }
 
     /// A list in which no element may stand twice.
-    pub(in crate::policy) fn set(of: S) -> Self {
+    pub(crate) fn set(of: S) -> Self {
         Self { of, is_set: true }
     }
 }
@@ -361,6 +375,34 @@ impl<T, F: Fn(&mut Fields<'_>) -> T> Shape for Object<F> {
     }
 }
 
+impl Shape for Tree {
+    type Value = Node;
+
+    fn read(&self, node: &Node, path: &str, mistakes: &mut Vec<Mistake>) -> Option<Node> {
+        if matches!(node.value, Value::Map(_)) {
+            return Some(node.clone());
+        }
+        mistakes.push(mistake(node, path, format!("must be a map, not {}", describe(node))));
+        None
+    }
+
+    fn schema(&self) -> Map<String, Json> {
+        object([("type", json!("object"))])
+    }
+}
+
+impl<S: Shape> Shape for Spanned<S> {
+    type Value = (Span, S::Value);
+
+    fn read(&self, node: &Node, path: &str, mistakes: &mut Vec<Mistake>) -> Option<Self::Value> {
+        Some((node.span, self.0.read(node, path, mistakes)?))
+    }
+
+    fn schema(&self) -> Map<String, Json> {
+        self.0.schema()
+    }
+}
+
 fn mistake(node: &Node, path: &str, message: String) -> Mistake {
     Mistake { span: node.span, path: path.to_owned(), message }
 }
@@ -384,7 +426,7 @@ fn is_integer(number: &str) -> bool {
 }
 
 /// A wrong value as messages repeat it: bounded, and on one line.
-pub(in crate::policy) fn shorten(text: &str) -> impl Display {
+pub(crate) fn shorten(text: &str) -> impl Display {
     fmt::from_fn(move |formatter| {
         for character in text.chars().take(MAX_SHOWN) {
             write!(formatter, "{}", if character.is_control() { ' ' } else { character })?;

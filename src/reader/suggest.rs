@@ -1,7 +1,7 @@
 //! "Did you mean": the known word that is nearest to what was written.
 
 /// The nearest of `known`, where it is near enough to be what was meant. Case never counts.
-pub(super) fn closest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn closest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // No known word is so long that a longer text could be near it; distance takes time by the product of lengths.
     if written.len() > 64 {
         return None;

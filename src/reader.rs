@@ -1,18 +1,21 @@
-//! Reads a tree into typed values and collects every mistake on the way. `schema` says with it which keys there are; the same
-//! calls write the JSON Schema, so that keys, words and defaults cannot drift from what is accepted.
+//! Reads a tree into typed values and collects every mistake on the way. `policy` and `suite` say with it which keys there are;
+//! the same calls write the JSON Schema, so that keys, words and defaults cannot drift from what is accepted.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::suggest::closest;
 use crate::node::{Entry, Node, Span, Value};
 
 mod shapes;
+mod suggest;
 
-pub(super) use shapes::{Flag, Integer, List, MapOf, Object, Scalar, Shape, Shown, Words, shorten};
+pub(crate) use shapes::{
+    Flag, Integer, List, MapOf, Object, Scalar, Shape, Shown, Spanned, Tree, Words, constant, shorten,
+};
+pub(crate) use suggest::closest;
 
-/// Something wrong in a policy.
+/// Something wrong in a policy, or in a test of policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     pub span: Span,
@@ -23,7 +26,7 @@ pub struct Mistake {
 }
 
 /// The keys of one map. Each call names a key that is known here; `finish` refuses all others.
-pub(super) struct Fields<'r> {
+pub(crate) struct Fields<'r> {
     entries: &'r [Entry],
     /// Where to point at for a key that is missing.
     at: Span,
@@ -42,19 +45,19 @@ struct Recorded {
 }
 
 impl<'r> Fields<'r> {
-    pub(super) fn new(entries: &'r [Entry], at: Span, path: &'r str, mistakes: &'r mut Vec<Mistake>) -> Self {
+    pub(crate) fn new(entries: &'r [Entry], at: Span, path: &'r str, mistakes: &'r mut Vec<Mistake>) -> Self {
         refuse_repeated_keys(entries, path, mistakes);
         Self { entries, at, path, mistakes, known: Vec::new(), is_open: false, recorded: None }
     }
 
     /// Nothing where the key is absent, null or an empty text, or where its value is refused.
-    pub(super) fn optional<S: Shape>(&mut self, key: &'static str, about: &str, shape: &S) -> Option<S::Value> {
+    pub(crate) fn optional<S: Shape>(&mut self, key: &'static str, about: &str, shape: &S) -> Option<S::Value> {
         self.record(key, about, shape, None);
         self.read(key, shape)
     }
 
     /// As `optional`, but its absence is a mistake.
-    pub(super) fn required<S: Shape>(&mut self, key: &'static str, about: &str, shape: &S) -> Option<S::Value> {
+    pub(crate) fn required<S: Shape>(&mut self, key: &'static str, about: &str, shape: &S) -> Option<S::Value> {
         self.record(key, about, shape, None);
         self.mark_required(key);
         if !self.has(&[key]) {
@@ -64,13 +67,13 @@ impl<'r> Fields<'r> {
     }
 
     /// The default where the key is absent, null or an empty text. An empty list is a given one.
-    pub(super) fn or<S: Shown>(&mut self, key: &'static str, about: &str, shape: &S, default: S::Value) -> S::Value {
+    pub(crate) fn or<S: Shown>(&mut self, key: &'static str, about: &str, shape: &S, default: S::Value) -> S::Value {
         self.record(key, about, shape, Some(shape.show(&default)));
         self.read(key, shape).unwrap_or(default)
     }
 
     /// A map whose keys have their own defaults: an absent one is read as an empty one.
-    pub(super) fn object<T>(&mut self, key: &'static str, about: &str, read: impl Fn(&mut Fields<'_>) -> T) -> T {
+    pub(crate) fn object<T>(&mut self, key: &'static str, about: &str, read: impl Fn(&mut Fields<'_>) -> T) -> T {
         let shape = Object(read);
         self.record(key, about, &shape, None);
         let path = join(self.path, key);
@@ -79,14 +82,14 @@ impl<'r> Fields<'r> {
     }
 
     /// Says in the schema that a key is required; whoever reads it says so of a text.
-    pub(super) fn mark_required(&mut self, key: &'static str) {
+    pub(crate) fn mark_required(&mut self, key: &'static str) {
         if let Some(recorded) = &mut self.recorded {
             recorded.required.push(key);
         }
     }
 
     /// A key that others own: accepted, never looked at.
-    pub(super) fn ignored(&mut self, key: &'static str, about: &str) {
+    pub(crate) fn ignored(&mut self, key: &'static str, about: &str) {
         self.known.push(key);
         if let Some(recorded) = &mut self.recorded {
             recorded.properties.insert(key.to_owned(), json!({ "description": about }));
@@ -94,31 +97,31 @@ impl<'r> Fields<'r> {
     }
 
     /// A mistake at the value below these keys, or at this map where there is none.
-    pub(super) fn refuse(&mut self, keys: &[&str], message: impl Into<String>) {
+    pub(crate) fn refuse(&mut self, keys: &[&str], message: impl Into<String>) {
         let span = self.given(keys).map_or(self.at, |node| node.span);
         let path = keys.iter().fold(self.path.to_owned(), |path, key| join(&path, key));
         self.mistakes.push(Mistake { span, path, message: message.into() });
     }
 
     /// A mistake at one element of a list.
-    pub(super) fn refuse_element(&mut self, key: &str, index: usize, message: String) {
+    pub(crate) fn refuse_element(&mut self, key: &str, index: usize, message: String) {
         let span = self.elements(key).get(index).map_or(self.at, |node| node.span);
         let path = format!("{}[{index}]", join(self.path, key));
         self.mistakes.push(Mistake { span, path, message });
     }
 
     /// A mistake of the map as a whole.
-    pub(super) fn refuse_all(&mut self, message: &str) {
+    pub(crate) fn refuse_all(&mut self, message: &str) {
         self.mistakes.push(Mistake { span: self.at, path: self.path.to_owned(), message: message.to_owned() });
     }
 
     /// Other keys belong to others: accepted, never looked at.
-    pub(super) fn ignore_others(&mut self) {
+    pub(crate) fn ignore_others(&mut self) {
         self.is_open = true;
     }
 
     /// Refuses the keys that nobody has named.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         if self.is_open {
             return;
         }
@@ -129,12 +132,12 @@ impl<'r> Fields<'r> {
     }
 
     /// Whether there is anything below these keys, right or wrong.
-    pub(super) fn has(&self, keys: &[&str]) -> bool {
+    pub(crate) fn has(&self, keys: &[&str]) -> bool {
         self.given(keys).is_some()
     }
 
     /// Whether a key holds anything but an empty list or map, right or wrong.
-    pub(super) fn has_elements(&self, key: &str) -> bool {
+    pub(crate) fn has_elements(&self, key: &str) -> bool {
         self.given(&[key]).is_some_and(|node| match &node.value {
             Value::List(items) => !items.is_empty(),
             Value::Map(entries) => !entries.is_empty(),
@@ -143,7 +146,7 @@ impl<'r> Fields<'r> {
     }
 
     /// The elements of a list as they are; none where there is no list.
-    pub(super) fn elements(&self, key: &str) -> &'r [Node] {
+    pub(crate) fn elements(&self, key: &str) -> &'r [Node] {
         match self.given(&[key]).map(|node| &node.value) {
             Some(Value::List(items)) => items,
             _ => &[],
@@ -176,7 +179,7 @@ impl<'r> Fields<'r> {
 }
 
 /// The schema of a map, from the calls that read it.
-pub(super) fn record<T>(read: impl Fn(&mut Fields<'_>) -> T) -> Map<String, Json> {
+pub(crate) fn record<T>(read: impl Fn(&mut Fields<'_>) -> T) -> Map<String, Json> {
     let mut unheard = Vec::new();
     let mut fields = Fields::new(&[], Span::default(), "", &mut unheard);
     fields.recorded = Some(Recorded::default());
@@ -194,7 +197,7 @@ pub(super) fn record<T>(read: impl Fn(&mut Fields<'_>) -> T) -> Map<String, Json
 }
 
 /// `a, b or c`.
-pub(super) fn alternatives<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
+pub(crate) fn alternatives<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     let mut words: Vec<&str> = words.into_iter().collect();
     match words.pop() {
         Some(last) if words.is_empty() => last.to_owned(),
