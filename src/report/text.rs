@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet,
 use super::{
     Appearance, Report, ReportedError, ReportedFinding, count, excerpt::Excerpt, file_name, problem_and_help, visible,
 };
-use crate::policy::Mode;
+use crate::{node::Span, policy::Mode};
 
 pub fn write(report: &Report, appearance: Appearance, output: &mut dyn io::Write) -> io::Result<()> {
     let mut show = |group| show(group, appearance, output);
@@ -88,7 +88,7 @@ pub(super) fn at_span<'a>(title: Title<'a>, report: &'a Report, file: &str, span
     let excerpt = report.sources.get(file).and_then(|source| Excerpt::of_span(source, span));
     let file = file_name(file);
     match excerpt {
-        Some(excerpt) => title.element(excerpt.snippet(file, None)),
+        Some(excerpt) => title.element(snippet(&excerpt, file, None)),
         None => title.element(Origin::path(file).line(span.start.line).char_column(span.start.column)),
     }
 }
