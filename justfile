@@ -26,6 +26,10 @@ test:
 runtimes:
     .ci/run runtimes
 
+# The HTML report and the dashboard in a real headless Chromium.
+browser:
+    .ci/run browser
+
 # podfit with a real control plane: etcd, kube-apiserver, kube-controller-manager.
 cluster-test:
     .ci/run cluster

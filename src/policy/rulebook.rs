@@ -287,7 +287,7 @@ mod tests {
     }
 
     /// Of image-tag and probes, each once.
-    fn governors<'r>(here: Jurisdiction<'r>) -> Vec<&'r str> {
+    fn governors(here: Jurisdiction<'_>) -> Vec<&str> {
         let in_force = here.in_force(&Labels::new());
         let image_tag = in_force.image_tag.map(|governed| governed.policy.name.as_str());
         let probes = in_force.probes.map(|governed| governed.policy.name.as_str());
