@@ -200,7 +200,7 @@ pub enum Formula {
     OldGeneration,
     /// Percent of memory for the heap: 75.0 from 1Gi on, 65.0 from 512Mi on, skipped below. Java 8 wants the fraction.
     HeapPercent,
-    /// Three quarters of the memory limit in bytes, hexadecimal; skipped under 20Mi of heap.
+    /// Three quarters of the memory limit in bytes, hexadecimal; skipped under 20Mi of heap and above a limit of 8Ti.
     HeapHexadecimal,
     /// The same for every container.
     Fixed(&'static str),
@@ -239,9 +239,9 @@ impl fmt::Display for Formula {
                 formatter.write_str("memory limit in MiB less a quarter, 64 at least, from a limit of 128Mi on")
             }
             Self::HeapPercent => formatter.write_str("75.0 from a memory limit of 1Gi on, 65.0 from 512Mi on"),
-            Self::HeapHexadecimal => {
-                formatter.write_str("three quarters of the memory limit in bytes, hexadecimal, from 20Mi of heap on")
-            }
+            Self::HeapHexadecimal => formatter.write_str(
+                "three quarters of the memory limit in bytes, hexadecimal, from 20Mi of heap to a limit of 8Ti",
+            ),
             Self::Fixed(value) => write!(formatter, "`{value}`, where there is a CPU limit"),
         }
     }

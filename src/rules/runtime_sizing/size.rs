@@ -24,6 +24,8 @@ pub type NotSized<'a> = (SkipReason, Cow<'a, str>);
 
 /// Requests under this are there to be scheduled, not to say what is used.
 const SMALLEST_REQUEST_MILLIS: u64 = 100;
+/// .NET reserves a multiple of its heap in addresses: 16 TiB of it start, 24 TiB do not (.NET 8).
+const LARGEST_HEXADECIMAL_LIMIT: u64 = 8 << 40;
 /// Under this limit the live ceiling could reach the limit: the helper rounds up to whole Mi.
 const SMALLEST_LIVE_MEMORY: u64 = 32 << 20;
 /// The live ceiling is 95.4 % of the limit: no place for more headroom than this.
@@ -63,7 +65,13 @@ fn sized<'a>(
         Formula::MemoryCeiling { minimum_limit } => memory_ceiling(minimum_limit, live_for, settings, fitting),
         Formula::OldGeneration => of_memory(fitting, old_generation),
         Formula::HeapPercent => of_memory(fitting, heap_percent),
-        Formula::HeapHexadecimal => of_memory(fitting, heap_hexadecimal),
+        Formula::HeapHexadecimal => match of_memory(fitting, heap_hexadecimal) {
+            // The runtime bounds its heap by so large a limit, and does not start with so large a bound of ours.
+            Ok(_) if limit(Basis::Memory, fitting)?.quantity.units() > LARGEST_HEXADECIMAL_LIMIT => {
+                Err((SkipReason::RuntimeKnows, Cow::Borrowed("memory")))
+            }
+            sized => sized,
+        },
         Formula::Fixed(value) => {
             let origin = limit(Basis::Cpu, fitting)?.origin;
             Ok(Sized { source: Source::Literal(Cow::Borrowed(value)), origin, needs_helper: false })
