@@ -26,6 +26,10 @@ test:
 runtimes:
     .ci/run runtimes
 
+# The HTML report and the dashboard in a real headless Chromium.
+browser:
+    .ci/run browser
+
 # podfit with a real control plane: etcd, kube-apiserver, kube-controller-manager.
 cluster-test:
     .ci/run cluster
@@ -75,3 +79,8 @@ certs *HOSTS:
 # Every stage, as CI runs them.
 ci:
     .ci/run
+
+# A thousand policies and ten thousand namespaces on a real API server: memory, and how soon a change is in force.
+governance-figures:
+    cargo build --release
+    PODFIT_FIGURES=1 PODFIT_PROGRAM=${CARGO_TARGET_DIR:-target}/release/podfit cargo test --test cluster figures_of

@@ -47,6 +47,8 @@ pub enum Operation {
 }
 
 impl Operation {
+    pub const ALL: [Self; 5] = [Self::Create, Self::Update, Self::Delete, Self::Connect, Self::Other];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "CREATE",
@@ -81,6 +83,18 @@ pub enum Decision {
 }
 
 impl Decision {
+    pub const ALL: [Self; 9] = [
+        Self::Allowed,
+        Self::Patched,
+        Self::Warned,
+        Self::Denied,
+        Self::Unmatched,
+        Self::Exempt,
+        Self::Ignored,
+        Self::Failed,
+        Self::Invalid,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
@@ -116,7 +130,8 @@ pub struct Record {
     pub name: String,
     pub kind: String,
     pub user: String,
-    pub findings: Vec<(Rule, Mode)>,
+    /// Each with its reason.
+    pub findings: Vec<(Rule, Mode, &'static str)>,
     pub injections: Vec<Rule>,
     pub skips: Vec<(Rule, SkipReason)>,
     /// The denial, the warnings or the failure, on one line.
@@ -300,7 +315,8 @@ fn validation(head: &Head<'_>, object: &Workload<'_>, verdict: &Verdict<'_>, oth
     response.warnings = warnings;
     response.audit = response::audit_annotations(verdict);
     let mut answer = response.write();
-    answer.record.findings = verdict.findings.iter().map(|finding| (finding.rule, finding.mode)).collect();
+    let recorded = verdict.findings.iter().map(|finding| (finding.rule, finding.mode, finding.reason));
+    answer.record.findings = recorded.collect();
     answer
 }
 

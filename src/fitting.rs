@@ -3,9 +3,11 @@
 
 use std::{borrow::Cow, cell::OnceCell, collections::BTreeMap};
 
+use smallvec::SmallVec;
+
 use crate::{
     image::{Image, ImageError},
-    injected::Injected,
+    injected::{Injected, Records},
     object::{Amounts, Env, EnvSource, Given},
     policy::{Basis, DefaultLimit, Mode, Policy},
     quantity::Quantity,
@@ -76,11 +78,13 @@ fn memory_volumes<'a>(workload: &'a Workload<'_>) -> BTreeMap<&'a str, u64> {
 pub struct Fitting<'a> {
     pub pod: &'a Pod<'a>,
     pub at: ContainerAt<'a, 'a>,
+    /// What we put into the container earlier.
+    pub injected: &'a Records<'a>,
     /// A default of the policy that is being injected, by resource.
     cpu_default: Option<&'a DefaultLimit>,
     memory_default: Option<&'a DefaultLimit>,
     /// Variables that are being injected.
-    added: Vec<Cow<'a, str>>,
+    added: Vec<&'a str>,
     /// Command and args word by word, and the image: many variables ask.
     words: OnceCell<Vec<&'a str>>,
     image: OnceCell<Result<Image<'a>, ImageError>>,
@@ -112,6 +116,7 @@ impl<'a> Fitting<'a> {
         Self {
             pod,
             at,
+            injected: pod.injected.of(at.name()),
             cpu_default: None,
             memory_default: None,
             added: Vec::new(),
@@ -174,26 +179,37 @@ impl<'a> Fitting<'a> {
     }
 
     pub fn env(&self) -> impl Iterator<Item = (usize, &'a Env<'a>)> {
-        self.at.container.env.iter().flat_map(|env| env.indexed())
+        let env = self.at.container.env.as_ref().map_or(&[][..], |env| &env.0);
+        env.iter().enumerate().filter_map(|(index, variable)| Some((index, variable.as_ref()?)))
     }
 
-    /// Names are compared without case on Windows, as its environment is.
+    /// The entries of `env` by that name; on Windows whatever its case, as the environment is there.
+    fn entries(&self, name: &str) -> impl Iterator<Item = (usize, &'a Env<'a>)> {
+        let is_windows = self.pod.is_windows;
+        self.env().filter(move |(_, variable)| is_same(variable.name.as_str(), name, is_windows))
+    }
+
+    fn is_added(&self, name: &str) -> bool {
+        self.added.iter().any(|added| is_same(added, name, self.pod.is_windows))
+    }
+
+    /// Whether the name is set, by the user or by us.
+    pub fn has(&self, name: &str) -> bool {
+        self.is_added(name) || self.entries(name).next().is_some()
+    }
+
     pub fn standing(&self, name: &str) -> Standing<'a> {
-        let same = |other: &str| if self.pod.is_windows { other.eq_ignore_ascii_case(name) } else { other == name };
-        if self.added.iter().any(|added| same(added)) {
+        if self.is_added(name) {
             return Standing::Users;
         }
-        let mut found = self.env().filter(|(_, variable)| same(variable.name.as_str()));
+        let mut found = self.entries(name);
         let Some((index, variable)) = found.next() else { return Standing::Free };
         if found.next().is_some() {
             return Standing::Users;
         }
-        let container = self.at.name();
         match &variable.value {
-            Some(value) if self.pod.injected.is_our_literal(container, variable) => {
-                Standing::Ours { index, value: value.as_str() }
-            }
-            None if variable.value_from.0 && self.pod.injected.names(container, name) => Standing::OursLive,
+            Some(value) if self.injected.holds_literal(variable) => Standing::Ours { index, value: value.as_str() },
+            None if variable.value_from.0 && self.injected.names(name) => Standing::OursLive,
             _ => Standing::Users,
         }
     }
@@ -215,14 +231,13 @@ impl<'a> Fitting<'a> {
                 let mut names = self.env().map(|(_, variable)| variable.name.as_str());
                 names.find(|name| name.starts_with(beginning)).map(Cow::Borrowed)
             }
-            None => (self.standing(pattern) != Standing::Free).then_some(Cow::Borrowed(pattern)),
+            None => self.has(pattern).then_some(Cow::Borrowed(pattern)),
         }
     }
 
     /// Whether podfit sets a variable, in this call or in an earlier one.
     pub fn is_set_by_us(&self, name: &str) -> bool {
-        self.added.iter().any(|added| added == name)
-            || matches!(self.standing(name), Standing::Ours { .. } | Standing::OursLive)
+        self.added.contains(&name) || matches!(self.standing(name), Standing::Ours { .. } | Standing::OursLive)
     }
 
     /// A word of command or args, or a component of the image's name, that is like one of the patterns; programs without
@@ -265,9 +280,15 @@ impl<'a> Fitting<'a> {
         is_plain.then_some((index, value))
     }
 
-    pub fn add_variable(&mut self, name: Cow<'a, str>) {
+    pub fn add_variable(&mut self, name: &'a str) {
         self.added.push(name);
     }
+}
+
+/// Names of one length: most differ in it, and the rest of the comparison is a call.
+#[inline]
+fn is_same(one: &str, other: &str, without_case: bool) -> bool {
+    one.len() == other.len() && if without_case { one.eq_ignore_ascii_case(other) } else { one == other }
 }
 
 fn positive<'a>(amounts: Option<&'a Amounts<'a>>, basis: Basis) -> Option<(Quantity, &'a str)> {
@@ -301,7 +322,7 @@ impl<'a> Report<'_, 'a> {
             reason,
             value: Cow::Borrowed(""),
             problem: String::new(),
-            edits: Vec::new(),
+            edits: SmallVec::new(),
         }
     }
 

@@ -89,7 +89,7 @@ impl<'a> Image<'a> {
     }
 
     /// The names between the slashes of the repository as written, for matching one exactly, such as `python`.
-    pub fn components(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &'a str> + use<'a> {
         self.path.split('/')
     }
 

@@ -9,16 +9,23 @@ use crate::{
     json::NestedJson,
     object::{Container, Env, Text},
     runtimes::{Basis, MEMORY_HELPER},
-    verdict::{Change, Edit, OriginBasis, Source},
+    verdict::{Change, Edit, Source},
     workload::Workload,
 };
 
 pub const INJECTED: &str = "podfit.dev/injected";
 
-/// By container, then by variable or probe.
+/// By container.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
-pub struct Injected<'a>(#[serde(borrow)] BTreeMap<Text<'a>, BTreeMap<Text<'a>, Record<'a>>>);
+pub struct Injected<'a>(#[serde(borrow)] BTreeMap<Text<'a>, Records<'a>>);
+
+/// Of one container, by variable or probe.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct Records<'a>(#[serde(borrow)] BTreeMap<Text<'a>, Record<'a>>);
+
+static NO_RECORDS: Records<'static> = Records(BTreeMap::new());
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Record<'a> {
@@ -34,19 +41,16 @@ struct Record<'a> {
     policy: Text<'a>,
 }
 
-/// A record to be written.
+/// A record to be written: small, since it is sorted.
 struct Line<'e> {
     container: &'e str,
     subject: &'e str,
-    value: Option<&'e str>,
-    kept: usize,
-    source: LineSource<'e>,
-    policy: &'e str,
+    of: LineOf<'e>,
 }
 
-enum LineSource<'e> {
-    Recorded(&'e str),
-    Of(&'e OriginBasis<'e>),
+enum LineOf<'e> {
+    Record(&'e Record<'e>),
+    Edit { edit: &'e Edit<'e>, kept: usize },
 }
 
 impl<'a> Injected<'a> {
@@ -56,33 +60,14 @@ impl<'a> Injected<'a> {
         text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
-    /// Whether a variable is a literal of ours: recorded for that container with exactly its present value.
-    pub fn is_our_literal(&self, container: &str, variable: &Env<'_>) -> bool {
-        let record = self.record(container, variable.name.as_str());
-        let recorded = record.and_then(|record| record.value.as_ref()).map(|value| value.as_str());
-        recorded.is_some() && !variable.value_from.0 && recorded == variable.value.as_ref().map(|value| value.as_str())
-    }
-
-    /// Bytes at the front of a literal of ours that are the user's.
-    pub fn kept(&self, container: &str, variable: &str) -> usize {
-        self.record(container, variable).map_or(0, |record| record.kept)
-    }
-
-    /// What is recorded of a variable or probe: its value where that is a literal, its source, its policy.
-    pub fn recorded(&self, container: &str, subject: &str) -> Option<(Option<&str>, &str, &str)> {
-        let record = self.record(container, subject)?;
-        Some((record.value.as_ref().map(|value| value.as_str()), record.source.as_str(), record.policy.as_str()))
-    }
-
-    pub fn names(&self, container: &str, subject: &str) -> bool {
-        self.record(container, subject).is_some()
+    pub fn of(&self, container: &str) -> &Records<'a> {
+        self.0.get(container).unwrap_or(&NO_RECORDS)
     }
 
     /// What was computed from a resource's limit in a container, and whether it is live.
     pub fn computed_from(&self, container: &str, basis: Basis) -> impl Iterator<Item = (&str, bool)> {
         let sources = [format!("limits.{}=", basis.resource()), format!("spec.resources.limits.{}=", basis.resource())];
-        let records = self.0.get(container).into_iter().flatten();
-        let of_limit = records.filter(move |(_, record)| {
+        let of_limit = self.of(container).0.iter().filter(move |(_, record)| {
             sources.iter().any(|source| record.source.as_str().starts_with(source.as_str()))
         });
         // The live ceiling is a literal that refers to its live helper.
@@ -93,37 +78,24 @@ impl<'a> Injected<'a> {
 
     /// Appends the annotation after the edits, with what stands of the earlier record: as the JSON string that a patch
     /// holds, since escaping a whole record afterwards costs more than writing it.
-    pub fn push_rewritten<'e>(
-        &'e self,
-        json: &mut String,
-        workload: &'e Workload<'_>,
-        edits: impl Iterator<Item = &'e Edit<'e>>,
-    ) {
+    pub fn push_rewritten<'e>(&'e self, json: &mut String, workload: &'e Workload<'_>, edits: &[&'e Edit<'e>]) {
         let mut lines = self.standing(workload);
-        lines.extend(edits.filter_map(|edit| Line::of(edit, self, workload)));
+        lines.reserve(edits.len());
+        lines.extend(edits.iter().filter_map(|edit| Line::of(edit, self, workload)));
         // By container first: they come in runs, so that this is one look at each.
         lines.sort_by_key(|line| line.container);
-        lines
-            .chunk_by_mut(|one, next| one.container == next.container)
-            .for_each(|lines| lines.sort_by_key(|line| line.subject));
-        // Of two records of one subject the last is the edit's.
-        lines.dedup_by(|next, kept| {
-            let is_same = (next.container, next.subject) == (kept.container, kept.subject);
-            if is_same {
-                std::mem::swap(next, kept);
-            }
-            is_same
-        });
         json.reserve(lines.len() * 112);
         let mut json = NestedJson::begin(json);
         json.raw("{");
-        for (index, lines) in lines.chunk_by(|one, next| one.container == next.container).enumerate() {
-            json.raw(if index > 0 { "}," } else { "" });
+        for (index, lines) in lines.chunk_by_mut(|one, next| one.container == next.container).enumerate() {
+            json.raw(if index > 0 { r#"},\""# } else { r#"\""# });
             json.text(lines[0].container);
-            json.raw(":{");
-            for (index, line) in lines.iter().enumerate() {
-                json.raw(if index > 0 { "," } else { "" });
-                line.push(&mut json);
+            json.raw(r#"\":{"#);
+            lines.sort_by_key(|line| line.subject);
+            for (index, same) in lines.chunk_by(|one, next| one.subject == next.subject).enumerate() {
+                json.raw(if index > 0 { r#",\""# } else { r#"\""# });
+                // Of two records of one subject the last is the edit's.
+                same[same.len() - 1].push(&mut json);
             }
         }
         json.raw("}}");
@@ -133,15 +105,12 @@ impl<'a> Injected<'a> {
     fn standing<'e>(&'e self, workload: &'e Workload<'_>) -> Vec<Line<'e>> {
         let mut lines = Vec::new();
         for at in workload.containers().filter(|_| !self.0.is_empty()) {
-            let records = self.0.get(at.name()).into_iter().flatten();
-            let standing = records.filter(|(subject, _)| still_there(at.container, subject.as_str()));
+            let standing =
+                self.of(at.name()).0.iter().filter(|(subject, _)| still_there(at.container, subject.as_str()));
             lines.extend(standing.map(|(subject, record)| Line {
                 container: at.name(),
                 subject: subject.as_str(),
-                value: record.value.as_ref().map(|value| value.as_str()),
-                kept: record.kept,
-                source: LineSource::Recorded(record.source.as_str()),
-                policy: record.policy.as_str(),
+                of: LineOf::Record(record),
             }));
         }
         lines
@@ -150,60 +119,89 @@ impl<'a> Injected<'a> {
     /// What stays of a literal that an edit extends: all of the user's, or what stayed when we extended it first.
     fn kept_by(&self, change: &Change<'_>, container: &Container<'_>) -> usize {
         let Change::Variable { name, replaces: Some(index), .. } = change else { return 0 };
-        let env = container.env.iter().flat_map(|env| env.indexed());
-        let standing = env.filter(|(of, _)| of == index).find_map(|(_, variable)| {
-            let is_ours = self.is_our_literal(container.name.as_str(), variable);
-            (!is_ours).then(|| variable.value.as_ref().map_or(0, |value| value.as_str().len()))
-        });
-        standing.unwrap_or_else(|| self.kept(container.name.as_str(), name))
+        let records = self.of(container.name.as_str());
+        let standing = container.env.as_ref().and_then(|env| env.0.get(*index)?.as_ref());
+        match standing.filter(|variable| !records.holds_literal(variable)) {
+            Some(variable) => variable.value.as_ref().map_or(0, |value| value.as_str().len()),
+            None => records.kept(name),
+        }
+    }
+}
+
+impl Records<'_> {
+    /// Whether a variable is a literal of ours: recorded with exactly its present value.
+    pub fn holds_literal(&self, variable: &Env<'_>) -> bool {
+        let record = self.0.get(variable.name.as_str());
+        let recorded = record.and_then(|record| record.value.as_ref()).map(|value| value.as_str());
+        recorded.is_some() && !variable.value_from.0 && recorded == variable.value.as_ref().map(|value| value.as_str())
     }
 
-    fn record(&self, container: &str, subject: &str) -> Option<&Record<'a>> {
-        self.0.get(container)?.get(subject)
+    /// Bytes at the front of a literal of ours that are the user's.
+    pub fn kept(&self, variable: &str) -> usize {
+        self.0.get(variable).map_or(0, |record| record.kept)
+    }
+
+    /// What is recorded of a variable or probe: its value where that is a literal, its source, its policy.
+    pub fn recorded(&self, subject: &str) -> Option<(Option<&str>, &str, &str)> {
+        let record = self.0.get(subject)?;
+        Some((record.value.as_ref().map(Text::as_str), record.source.as_str(), record.policy.as_str()))
+    }
+
+    pub fn names(&self, subject: &str) -> bool {
+        self.0.contains_key(subject)
     }
 }
 
 impl<'e> Line<'e> {
     fn of(edit: &'e Edit<'e>, injected: &Injected<'_>, workload: &'e Workload<'_>) -> Option<Self> {
         let container = workload.container_at(edit.place)?;
-        let (subject, value) = match &edit.change {
-            Change::Variable { name, source: Source::Literal(value), .. } => (name.as_ref(), Some(value.as_str())),
-            Change::Variable { name, .. } => (name.as_ref(), None),
-            Change::Probe { kind, .. } => (kind.field(), None),
-            Change::Limit { basis: Basis::Cpu, default, .. } => ("limits.cpu", Some(default.limit_text.as_str())),
-            Change::Limit { basis: Basis::Memory, default, .. } => ("limits.memory", Some(default.limit_text.as_str())),
-            Change::RestartOnResize { basis: Basis::Cpu } => ("resizePolicy.cpu", None),
-            Change::RestartOnResize { basis: Basis::Memory } => ("resizePolicy.memory", None),
-        };
-        Some(Self {
-            container: container.name.as_str(),
-            subject,
-            value,
-            kept: injected.kept_by(&edit.change, container),
-            source: LineSource::Of(&edit.origin.basis),
-            policy: edit.origin.policy,
-        })
+        let kept = injected.kept_by(&edit.change, container);
+        let of = LineOf::Edit { edit, kept };
+        Some(Self { container: container.name.as_str(), subject: subject(&edit.change), of })
     }
 
     fn push(&self, json: &mut NestedJson<'_>) {
+        let (value, kept, policy) = match self.of {
+            LineOf::Record(record) => (record.value.as_ref().map(Text::as_str), record.kept, record.policy.as_str()),
+            LineOf::Edit { edit, kept } => (value(&edit.change), kept, edit.origin.policy),
+        };
         json.text(self.subject);
-        json.raw(":{");
-        if let Some(value) = self.value {
-            json.raw(r#"\"value\":"#);
+        json.raw(r#"\":{"#);
+        if let Some(value) = value {
+            json.raw(r#"\"value\":\""#);
             json.text(value);
-            json.raw(",");
+            json.raw(r#"\","#);
         }
-        if self.kept > 0 {
-            json.raw(&format!(r#"\"kept\":{},"#, self.kept));
+        if kept > 0 {
+            json.raw(&format!(r#"\"kept\":{kept},"#));
         }
-        json.raw(r#"\"source\":"#);
-        match &self.source {
-            LineSource::Recorded(text) => json.text(text),
-            LineSource::Of(basis) => json.made_text(|text| basis.push(text)),
+        json.raw(r#"\"source\":\""#);
+        match self.of {
+            LineOf::Record(record) => json.text(record.source.as_str()),
+            LineOf::Edit { edit, .. } => edit.origin.basis.parts(&mut |part| json.text(part)),
         }
-        json.raw(r#",\"policy\":"#);
-        json.text(self.policy);
-        json.raw("}");
+        json.raw(r#"\",\"policy\":\""#);
+        json.text(policy);
+        json.raw(r#"\"}"#);
+    }
+}
+
+fn subject<'e>(change: &'e Change<'_>) -> &'e str {
+    match change {
+        Change::Variable { name, .. } => name,
+        Change::Probe { kind, .. } => kind.field(),
+        Change::Limit { basis: Basis::Cpu, .. } => "limits.cpu",
+        Change::Limit { basis: Basis::Memory, .. } => "limits.memory",
+        Change::RestartOnResize { basis: Basis::Cpu } => "resizePolicy.cpu",
+        Change::RestartOnResize { basis: Basis::Memory } => "resizePolicy.memory",
+    }
+}
+
+fn value<'e>(change: &'e Change<'_>) -> Option<&'e str> {
+    match change {
+        Change::Variable { source: Source::Literal(value), .. } => Some(value),
+        Change::Limit { default, .. } => Some(&default.limit_text),
+        _ => None,
     }
 }
 

@@ -19,6 +19,8 @@ use crate::{
 const MAX_ANNOTATIONS_BYTES: usize = 256 << 10;
 /// What an operation with its line of the record takes, mostly.
 const OPERATION_BYTES: usize = 256;
+/// What the longest pointer of a container takes, of a CronJob's.
+const POINTER_BYTES: usize = 64;
 
 /// One operation; `value` is JSON text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +49,8 @@ impl OperationKind {
 /// A verdict's edits as a JSON Patch document, its operations in the order in which they apply; nothing where there is
 /// nothing to do. Written straight to text: a patch may have hundreds of operations.
 pub fn to_json(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Option<String> {
-    let edits: Vec<&Edit<'_>> = verdict.edits().collect();
+    let mut edits: Vec<&Edit<'_>> = Vec::with_capacity(verdict.findings.len());
+    edits.extend(verdict.edits());
     if edits.is_empty() {
         return None;
     }
@@ -56,7 +59,8 @@ pub fn to_json(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Option<String> {
     // Edits come container by container: a run of one place is one container's.
     for edits in edits.chunk_by(|one, next| one.place == next.place) {
         let Some(container) = pod.workload.container_at(edits[0].place) else { continue };
-        let mut base = String::from(pod.workload.prefix());
+        let mut base = String::with_capacity(POINTER_BYTES);
+        base.push_str(pod.workload.prefix());
         edits[0].place.push(&mut base);
         let mut writer = Writer { json: &mut json, base, container, edits };
         writer.limits();
@@ -67,7 +71,7 @@ pub fn to_json(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Option<String> {
     if json.len() == 1 {
         return None;
     }
-    annotation(&mut json, verdict, pod);
+    annotation(&mut json, &edits, pod);
     json.push(']');
     Some(json)
 }
@@ -248,9 +252,10 @@ fn begin(json: &mut String, kind: OperationKind) {
     if json.len() > 1 {
         json.push(',');
     }
-    json.push_str(r#"{"op":""#);
-    json.push_str(kind.as_str());
-    json.push_str(r#"","path":""#);
+    json.push_str(match kind {
+        OperationKind::Add => r#"{"op":"add","path":""#,
+        OperationKind::Replace => r#"{"op":"replace","path":""#,
+    });
 }
 
 fn push_amounts(json: &mut String, amounts: &[(Basis, &str)]) {
@@ -354,7 +359,7 @@ impl ProbeKind {
 }
 
 /// Appends the record of what was injected, unless all annotations together would be too large for the API.
-fn annotation(json: &mut String, verdict: &Verdict<'_>, pod: &Pod<'_>) {
+fn annotation(json: &mut String, edits: &[&Edit<'_>], pod: &Pod<'_>) {
     let annotations = pod.workload.pod_metadata().annotations.as_ref();
     let before = json.len();
     begin(json, OperationKind::Add);
@@ -372,7 +377,7 @@ fn annotation(json: &mut String, verdict: &Verdict<'_>, pod: &Pod<'_>) {
         "}}}"
     };
     let record = json.len();
-    pod.injected.push_rewritten(json, pod.workload, verdict.edits());
+    pod.injected.push_rewritten(json, pod.workload, edits);
     let present =
         annotations.map_or(0, |all| all.size() - all.get(INJECTED).map_or(0, |old| old.len() + INJECTED.len()));
     let fits = |length: usize| present + INJECTED.len() + length <= MAX_ANNOTATIONS_BYTES;

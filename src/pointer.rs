@@ -1,6 +1,6 @@
 //! JSON Pointers (RFC 6901): written from tokens so that escaping is never by hand, and read back for look-ups in a manifest.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// Appends `/token`, escaped.
 pub fn push(pointer: &mut String, token: &str) {
@@ -21,8 +21,11 @@ pub fn push_index(pointer: &mut String, index: usize) {
 }
 
 /// The tokens of a pointer, unescaped.
-pub fn tokens(pointer: &str) -> impl Iterator<Item = String> {
-    pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"))
+pub fn tokens(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    pointer.split('/').skip(1).map(|token| {
+        let is_escaped = token.contains('~');
+        if is_escaped { Cow::Owned(token.replace("~1", "/").replace("~0", "~")) } else { Cow::Borrowed(token) }
+    })
 }
 
 /// A pointer as people of Kubernetes write a field path: `/spec/containers/0/image` is `spec.containers[0].image`.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{quantity::Quantity, rules::Rule};
+use crate::{quantity::Quantity, rules::Rule, runtimes::Runtime};
 
 mod crd;
 mod exempt;
@@ -70,15 +70,20 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The mode of a rule that this policy names.
+    pub fn mode(&self, rule: Rule) -> Option<Mode> {
+        match rule {
+            Rule::ResourceLimits => self.resource_limits.as_ref().map(|settings| settings.mode),
+            Rule::ImageTag => self.image_tag.as_ref().map(|settings| settings.mode),
+            Rule::PodIdentity => self.pod_identity.as_ref().map(|settings| settings.mode),
+            Rule::RuntimeSizing => self.runtime_sizing.as_ref().map(|settings| settings.mode),
+            Rule::Probes => self.probes.as_ref().map(|settings| settings.mode),
+        }
+    }
+
     /// The rules it names.
     pub fn rules(&self) -> impl Iterator<Item = Rule> {
-        Rule::ALL.into_iter().filter(|rule| match rule {
-            Rule::ResourceLimits => self.resource_limits.is_some(),
-            Rule::ImageTag => self.image_tag.is_some(),
-            Rule::PodIdentity => self.pod_identity.is_some(),
-            Rule::RuntimeSizing => self.runtime_sizing.is_some(),
-            Rule::Probes => self.probes.is_some(),
-        })
+        Rule::ALL.into_iter().filter(|rule| self.mode(*rule).is_some())
     }
 }
 
@@ -131,7 +136,7 @@ pub enum EnvFrom {
 pub struct RuntimeSizing {
     pub mode: Mode,
     /// Names of the catalogue, always applied.
-    pub runtimes: Vec<String>,
+    pub runtimes: Vec<&'static Runtime>,
     pub detect: bool,
     pub opt_in: Vec<String>,
     pub skip: Vec<String>,

@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, io};
 
+use excerpt::Excerpt;
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -13,9 +14,11 @@ use crate::{
     rules::Rule,
 };
 
+mod excerpt;
 #[cfg(test)]
 mod fixture;
 mod github;
+pub mod html;
 mod json;
 mod junit;
 mod owners;
@@ -119,6 +122,7 @@ pub enum Format {
     Sarif,
     Junit,
     Github,
+    Html,
 }
 
 /// How a text is shown.
@@ -163,7 +167,14 @@ impl Report {
             Format::Sarif => sarif::write(self, output),
             Format::Junit => junit::write(self, output),
             Format::Github => github::write(self, output),
+            Format::Html => html::write(self, output),
         }
+    }
+
+    /// The line that a finding is about, where its text is known.
+    fn excerpt(&self, finding: &ReportedFinding) -> Option<Excerpt<'_>> {
+        let source = self.sources.get(finding.file.as_ref()?)?;
+        Excerpt::of_span(source, finding.span?)
     }
 
     /// The last line for people: `3 objects: 2 denied findings, 1 warning, 4 injections; 1 exempted, 2 skipped`.
@@ -214,6 +225,27 @@ pub fn expired_exemptions(policies: &PolicySet, today: Date) -> Vec<String> {
         .collect()
 }
 
+impl ReportedFinding {
+    /// `policy default`, or `policy default says Deny` where that differs from the finding's mode.
+    fn policy_says(&self) -> String {
+        match self.policy_mode {
+            Some(mode) => format!("policy {} says {}", self.policy, mode.as_str()),
+            None => format!("policy {}", self.policy),
+        }
+    }
+
+    /// What an injection's message says besides its container.
+    fn edits(&self) -> &str {
+        let prefix = format!("container {:?} gets ", self.container.as_deref().unwrap_or_default());
+        self.message.strip_prefix(&prefix).unwrap_or(&self.message)
+    }
+}
+
+/// What is wrong, and what to write instead.
+fn problem_and_help(message: &str) -> (&str, Option<&str>) {
+    message.rsplit_once("; ").map_or((message, None), |(problem, help)| (problem, Some(help)))
+}
+
 impl fmt::Display for ObjectName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.namespace {
@@ -229,6 +261,10 @@ pub(crate) fn count(number: usize, word: &str) -> String {
 
 /// What standard input is called.
 const STANDARD_INPUT: &str = "-";
+
+fn file_name(file: &str) -> String {
+    if file == STANDARD_INPUT { "<stdin>".to_owned() } else { visible(file).into_owned() }
+}
 
 /// A file as CI systems want it: as the repository names it, with `/` between its parts. None for standard input.
 fn in_repository(file: Option<&str>) -> Option<Cow<'_, str>> {

@@ -19,10 +19,11 @@ mod rust;
 use std::fmt;
 
 pub use detect::{Instrumentation, Signal, detect, older_tag};
+pub use go::GO;
 
 /// Every runtime, in the order in which its variables stand in `env`.
 pub const ALL: [&Runtime; 13] = [
-    &go::GO,
+    &GO,
     &rust::RUST,
     &python::PYTHON,
     &java::JAVA,
@@ -54,10 +55,16 @@ pub struct Runtime {
 pub const NO_SIGNS: Signs =
     Signs { open_telemetry: None, datadog: None, commands: &[], variables: &[], images: &[], products: &[] };
 
-/// A runtime is its name: comparing all it holds, for each container, would show.
+/// A runtime is its place in the catalogue: comparing all it holds, or names, for each container, would show.
 impl PartialEq for Runtime {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        std::ptr::eq(self, other)
+    }
+}
+
+impl fmt::Display for Runtime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name)
     }
 }
 
@@ -193,7 +200,7 @@ pub enum Formula {
     OldGeneration,
     /// Percent of memory for the heap: 75.0 from 1Gi on, 65.0 from 512Mi on, skipped below. Java 8 wants the fraction.
     HeapPercent,
-    /// Three quarters of the memory limit in bytes, hexadecimal; skipped under 20Mi of heap.
+    /// Three quarters of the memory limit in bytes, hexadecimal; skipped under 20Mi of heap and above a limit of 8Ti.
     HeapHexadecimal,
     /// The same for every container.
     Fixed(&'static str),
@@ -232,9 +239,9 @@ impl fmt::Display for Formula {
                 formatter.write_str("memory limit in MiB less a quarter, 64 at least, from a limit of 128Mi on")
             }
             Self::HeapPercent => formatter.write_str("75.0 from a memory limit of 1Gi on, 65.0 from 512Mi on"),
-            Self::HeapHexadecimal => {
-                formatter.write_str("three quarters of the memory limit in bytes, hexadecimal, from 20Mi of heap on")
-            }
+            Self::HeapHexadecimal => formatter.write_str(
+                "three quarters of the memory limit in bytes, hexadecimal, from 20Mi of heap to a limit of 8Ti",
+            ),
             Self::Fixed(value) => write!(formatter, "`{value}`, where there is a CPU limit"),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use tokio::{
     net::TcpListener,
     task::JoinSet,
@@ -13,11 +14,13 @@ use tokio_rustls::TlsAcceptor;
 mod admin;
 mod bounds;
 mod certificate;
+mod dashboard;
 mod health;
 mod intake;
 mod listen;
 pub mod log;
 mod metrics;
+mod refusals;
 mod reload;
 mod routes;
 mod settings;
@@ -30,9 +33,11 @@ pub use settings::{CertificateFrom, FromCluster, Settings};
 
 use admin::Admin;
 use certificate::Followed;
+use dashboard::Dashboard;
 use health::Health;
 use listen::Port;
 use metrics::Metrics;
+use refusals::Refusals;
 use reload::Watched;
 use webhook::Webhook;
 
@@ -79,15 +84,23 @@ pub async fn run(
     let tls = certificate::tls(&certificate.resolver(), settings.client_ca.as_deref())?;
     let book = settings.policies.book();
     let health = Arc::new(Health::new(certificate.resolver(), &settings.certificate, Arc::clone(&book)));
-    let webhook = Arc::new(Webhook::new(book, Arc::clone(&metrics), Arc::clone(&health), settings.bounds));
+    let refusals = Arc::new(Refusals::default());
+    let dashboard = Dashboard {
+        book: Arc::clone(&book),
+        metrics: Arc::clone(&metrics),
+        health: Arc::clone(&health),
+        refusals: Arc::clone(&refusals),
+        started: Timestamp::now(),
+    };
+    let webhook = Webhook::new(book, Arc::clone(&metrics), Arc::clone(&health), refusals, settings.bounds);
     log::serving(&listeners, &settings, &certificate.resolver())?;
 
     let (bounds, policies) = (settings.bounds, settings.policies);
     let mut background = JoinSet::new();
     background.spawn(reload::poll(Watched::new(certificate, policies, Arc::clone(&metrics)), bounds.poll));
-    let _admin = Admin::start(listeners.admin, routes::admin(Arc::clone(&health), metrics), bounds)?;
+    let _admin = Admin::start(listeners.admin, routes::admin(Arc::clone(&health), metrics, dashboard), bounds)?;
 
-    let port = Port::encrypted(TlsAcceptor::from(tls), routes::webhook(webhook), bounds);
+    let port = Port::encrypted(TlsAcceptor::from(tls), routes::webhook(Arc::new(webhook)), bounds);
     let connections = port.serve(listeners.webhook, drain(shutdown, &health)).await;
     if timeout(bounds.drain, connections.shutdown()).await.is_err() {
         tracing::warn!("stopped with connections still open");

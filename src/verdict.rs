@@ -3,6 +3,8 @@
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
+use smallvec::SmallVec;
+
 use crate::{
     policy::{Basis, DefaultLimit, Mode, ProbeKind},
     rules::Rule,
@@ -42,7 +44,8 @@ pub struct Finding<'a> {
     pub value: Cow<'a, str>,
     /// Names, values, and what to write instead. Empty for injections, whose edits tell (`Finding::message`).
     pub problem: String,
-    pub edits: Vec<Edit<'a>>,
+    /// Mostly one, so kept in place: a Pod may have hundreds of findings.
+    pub edits: SmallVec<[Edit<'a>; 1]>,
 }
 
 impl Finding<'_> {
@@ -193,7 +196,7 @@ pub enum Source<'a> {
         basis: Basis,
         divisor: &'static str,
     },
-    Literal(String),
+    Literal(Cow<'a, str>),
 }
 
 /// What a probe asks; numbers of seconds and failures belong to its kind.
@@ -518,12 +521,13 @@ impl fmt::Display for PortReference<'_> {
 }
 
 impl OriginBasis<'_> {
-    /// The recorded source: short, without the policy's name. Appended, since a Pod may have hundreds of them.
-    pub fn push(&self, text: &mut String) {
-        let mut push = |parts: &[&str]| parts.iter().for_each(|part| text.push_str(part));
+    /// The recorded source: short, without the policy's name. In parts, since a Pod may have hundreds of them.
+    pub fn parts(&self, push: &mut impl FnMut(&str)) {
+        let mut push = |parts: &[&str]| parts.iter().for_each(|part| push(part));
         match self {
             Self::FieldPath(path) => push(&[path]),
-            Self::Limit { basis, text } => push(&["limits.", basis.resource(), "=", text]),
+            Self::Limit { basis: Basis::Cpu, text } => push(&["limits.cpu=", text]),
+            Self::Limit { basis: Basis::Memory, text } => push(&["limits.memory=", text]),
             Self::PodLimit { basis, text } => push(&["spec.resources.limits.", basis.resource(), "=", text]),
             Self::Request { text, factor } => push(&["requests.cpu=", text, " x", &factor.to_string()]),
             Self::PolicyDefault => push(&["policy default"]),
@@ -535,7 +539,7 @@ impl OriginBasis<'_> {
 impl fmt::Display for OriginBasis<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
-        self.push(&mut text);
+        self.parts(&mut |part| text.push_str(part));
         formatter.write_str(&text)
     }
 }

@@ -482,6 +482,41 @@ async fn metrics_have_the_names_of_the_contract() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn the_dashboard_tells_names_and_reasons_and_nothing_else_of_a_request() {
+    const CARELESS: &str = include_str!("../examples/review-careless.json");
+    let server = Server::start(Bounds::default()).await;
+    let before = server.admin("/").await;
+    for (header, value) in [
+        (CONTENT_TYPE.as_str(), "text/html; charset=utf-8"),
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-resource-policy", "same-origin"),
+    ] {
+        assert_eq!(before.headers[header], value, "{header}");
+    }
+    let content = before.headers["content-security-policy"].to_str().unwrap();
+    assert!(content.starts_with("default-src 'none'; ") && content.ends_with("; frame-ancestors 'none'"), "{content}");
+    assert!(before.body.contains("None since the start."));
+
+    for _again in 0..2 {
+        assert_eq!(server.post("/validate", CARELESS).await.status, StatusCode::OK);
+    }
+    let page = server.admin("/").await.body;
+    for told in [
+        "Pod <b>shop/api-6c8f9d7b5-*</b>",
+        "image has no fixed tag <small>image-tag</small>",
+        "<small> 2 times</small>",
+    ] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    for kept in ["registry.example", "9d2f6e57", "replicaset-controller", "credential-id", "managedFields", "8080"] {
+        assert!(CARELESS.contains(kept) && !page.contains(kept), "{kept}: {page}");
+    }
+    server.stop().await;
+}
+
 /// How a pair lies in a folder, and how it is replaced there.
 #[derive(Clone, Copy)]
 enum Layout {

@@ -58,10 +58,10 @@ impl Explain {
 }
 
 /// What a page is about.
-struct Explained<'e> {
+struct Explained<'e, 'v> {
     policies: &'e PolicySet,
     pod: &'e Pod<'e>,
-    verdict: &'e Verdict<'e>,
+    verdict: &'e Verdict<'v>,
     subject: &'e Subject<'e>,
     in_force: &'e InForce<'e>,
 }
@@ -81,7 +81,7 @@ fn page_of(bench: &Bench, judged: &Judged<'_>) -> String {
     page(&heading, &Explained { policies: &bench.policies, pod, verdict, subject, in_force })
 }
 
-fn page(heading: &str, explained: &Explained<'_>) -> String {
+fn page(heading: &str, explained: &Explained<'_, '_>) -> String {
     let mut page = visible(heading).into_owned() + "\n";
     page.push_str(&table(&governors::rows(explained)));
     for at in explained.pod.workload.containers() {
@@ -96,7 +96,7 @@ fn page(heading: &str, explained: &Explained<'_>) -> String {
     page
 }
 
-fn rows(explained: &Explained<'_>, at: &ContainerAt<'_, '_>) -> Vec<Row> {
+fn rows(explained: &Explained<'_, '_>, at: &ContainerAt<'_, '_>) -> Vec<Row> {
     let mut rows = Vec::new();
     for rule in Rule::ALL {
         let of_here = |finding: &&Finding<'_>| finding.rule == rule && finding.place == at.place();
@@ -121,7 +121,7 @@ fn rows(explained: &Explained<'_>, at: &ContainerAt<'_, '_>) -> Vec<Row> {
 /// What podfit has injected before is shown as it was recorded then.
 fn row_of_skip(skip: &Skip<'_>, pod: &Pod<'_>) -> Row {
     let subject = skip.subject.clone().into_owned();
-    let recorded = pod.injected.recorded(skip.container, &subject);
+    let recorded = pod.injected.of(skip.container).recorded(&subject);
     match recorded.filter(|_| skip.reason == SkipReason::AlreadyInjected) {
         Some((value, source, policy)) => {
             let from = value.map(|_| format!(", from {source}")).unwrap_or_default();

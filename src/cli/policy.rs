@@ -35,7 +35,7 @@ enum Command {
         #[arg(value_enum, default_value_t = Of::Policy)]
         of: Of,
     },
-    /// Prints the CustomResourceDefinition, for `kubectl apply --server-side -f -`
+    /// Prints the custom resource definition, for `kubectl apply --server-side -f -`
     Crd,
 }
 

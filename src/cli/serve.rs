@@ -42,7 +42,7 @@ pub struct Serve {
           value_parser = |text: &str| address(text, "PODFIT_LISTEN"))]
     listen: SocketAddr,
 
-    /// Admin port, plain: /livez, /readyz, /metrics
+    /// Admin port, plain: a dashboard at /, /livez, /readyz, /metrics
     #[arg(long, env = "PODFIT_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080",
           value_parser = |text: &str| address(text, "PODFIT_ADMIN_LISTEN"))]
     admin_listen: SocketAddr,
@@ -99,7 +99,7 @@ impl Serve {
         let webhook = bind(self.listen, "--listen (PODFIT_LISTEN)").await?;
         let admin = bind(self.admin_listen, "--admin-listen (PODFIT_ADMIN_LISTEN)").await?;
         let signals = Signals::new()?;
-        let from = self.from_cluster();
+        let from = self.asks_of_cluster();
         let mut keepers = match self.asks_the_cluster(&asked) {
             Some(flag) => Some(Keepers::connect(flag).await?),
             None => None,
@@ -119,7 +119,7 @@ impl Serve {
         Ok(())
     }
 
-    fn from_cluster(&self) -> FromCluster {
+    fn asks_of_cluster(&self) -> FromCluster {
         match (self.policies_from_cluster, self.watch_namespaces) {
             (true, _) => FromCluster::Policies,
             (false, true) => FromCluster::Namespaces,
@@ -129,7 +129,7 @@ impl Serve {
 
     /// By which flag, if by any.
     fn asks_the_cluster(&self, asked: &Asked) -> Option<&'static str> {
-        match (asked, self.from_cluster()) {
+        match (asked, self.asks_of_cluster()) {
             (Asked::SelfManaged, _) => Some("--self-managed-certs (PODFIT_SELF_MANAGED_CERTS)"),
             (_, FromCluster::Policies) => Some("--policies-from-cluster (PODFIT_POLICIES_FROM_CLUSTER)"),
             (_, FromCluster::Namespaces) => Some("--watch-namespaces (PODFIT_WATCH_NAMESPACES)"),

@@ -23,7 +23,7 @@ const LONGEST_CALL: Duration = Duration::from_secs(5);
 const LONGEST_PAGE: Duration = Duration::from_mins(1);
 
 /// A watch is begun anew so often: one over a connection that has died unnoticed lasts no longer.
-pub(super) const LONGEST_WATCH: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_WATCH: Duration = Duration::from_mins(1);
 
 /// An API server, and the namespace that is ours.
 #[derive(Clone)]

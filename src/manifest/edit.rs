@@ -24,7 +24,7 @@ pub(super) fn edited(text: &str, root: &Node, operations: &[&Operation]) -> Chan
     let editor = Editor { text, root, layout: Layout::of(root), newline: newline_of(text) };
     let mut splices = Vec::new();
     for operation in operations {
-        let tokens: Vec<String> = pointer::tokens(&operation.pointer).collect();
+        let tokens: Vec<String> = pointer::tokens(&operation.pointer).map(std::borrow::Cow::into_owned).collect();
         let value = serde_json::from_str(&operation.value).map_err(|_| LAYOUT)?;
         splices.extend(editor.change(operation.kind, &tokens, &value)?);
     }

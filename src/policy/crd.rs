@@ -1,6 +1,6 @@
-//! The CustomResourceDefinition of a policy, made of the same schema as files are read by. `podfit policy crd` prints it.
+//! The `CustomResourceDefinition` of a policy, made of the same schema as files are read by. `podfit policy crd` prints it.
 //!
-//! The API server refuses what OpenAPI and CEL can say. It keeps keys that it does not know: dropped in silence they would be
+//! The API server refuses what a schema and CEL can say. It keeps keys that it does not know: dropped in silence they would be
 //! a policy without the rule that was meant, kept they are a mistake in the status.
 
 use serde_json::{Map, Value as Json, json};

@@ -1,7 +1,11 @@
 //! All policies in force, compiled for the namespaces that are known. The server swaps it whole, and asks it for every review;
 //! whoever watches the cluster makes the next one of the last.
 
-use std::{collections::HashMap, ptr, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    ptr,
+    sync::Arc,
+};
 
 use super::{InForce, LabelLookup, Labels, Mismatch, Policy, PolicySet, Subject, set};
 
@@ -25,8 +29,16 @@ enum Namespaces {
 #[derive(Debug)]
 struct Namespace {
     labels: Labels,
-    /// Those that can say something about a Pod there, highest first.
-    policies: Policies,
+    compiled: Compiled,
+}
+
+/// Highest first.
+#[derive(Debug, Clone)]
+struct Compiled {
+    /// All that match, which the next change begins with.
+    matching: Policies,
+    /// Those that can say something about a Pod.
+    telling: Policies,
 }
 
 type Policies = Arc<[Arc<Policy>]>;
@@ -83,8 +95,8 @@ impl Rulebook {
     pub fn with_namespaces(&self, namespaces: impl IntoIterator<Item = (String, Labels)>) -> Self {
         let mut shared = Shared::default();
         let namespaces = namespaces.into_iter().map(|(name, labels)| {
-            let policies = shared.share(self.policies.of_namespace(&name, &labels));
-            (Arc::from(name), Arc::new(Namespace { labels, policies }))
+            let compiled = shared.compile(self.policies.of_namespace(&name, &labels));
+            (Arc::from(name), Arc::new(Namespace { labels, compiled }))
         });
         Self { policies: self.policies.clone(), namespaces: Namespaces::Known(namespaces.collect()) }
     }
@@ -98,8 +110,8 @@ impl Rulebook {
             match labels {
                 None => drop(namespaces.remove(name.as_str())),
                 Some(labels) => {
-                    let policies = self.policies.of_namespace(&name, &labels).into();
-                    namespaces.insert(Arc::from(name), Arc::new(Namespace { labels, policies }));
+                    let compiled = Shared::default().compile(self.policies.of_namespace(&name, &labels));
+                    namespaces.insert(Arc::from(name), Arc::new(Namespace { labels, compiled }));
                 }
             }
         }
@@ -112,17 +124,15 @@ impl Rulebook {
         let Namespaces::Known(namespaces) = &self.namespaces else {
             return Self { policies, namespaces: self.namespaces.clone() };
         };
-        let changed = self.policies.difference(&policies);
+        let gone = self.policies.beside(&policies).into_iter().map(Arc::as_ptr).collect();
+        let change = Change { gone, new: policies.beside(&self.policies) };
         let mut shared = Shared::default();
         let renewed = namespaces.iter().map(|(name, namespace)| {
-            let concerns =
-                |policy: &&Arc<Policy>| policy.selector.namespace_mismatch(name, Some(&namespace.labels)).is_none();
-            if !changed.iter().any(concerns) {
-                return (Arc::clone(name), Arc::clone(namespace));
-            }
-            let compiled = shared.share(policies.of_namespace(name, &namespace.labels));
-            let labels = namespace.labels.clone();
-            (Arc::clone(name), Arc::new(Namespace { labels, policies: compiled }))
+            let renewed = change.of(name, namespace).map(|matching| {
+                let labels = namespace.labels.clone();
+                Arc::new(Namespace { labels, compiled: shared.compile(matching) })
+            });
+            (Arc::clone(name), renewed.unwrap_or_else(|| Arc::clone(namespace)))
         });
         let namespaces = Namespaces::Known(renewed.collect());
         Self { policies, namespaces }
@@ -156,7 +166,7 @@ impl<'r> Jurisdiction<'r> {
     /// False only if no policy can match any Pod here: such a review is answered before its object is read.
     pub fn may_match(&self) -> bool {
         match self.known {
-            Some(namespace) => !namespace.policies.is_empty(),
+            Some(namespace) => !namespace.compiled.telling.is_empty(),
             None => self.rulebook.is_awaited() || self.rulebook.policies.may_match_namespace(self.name, None),
         }
     }
@@ -165,20 +175,44 @@ impl<'r> Jurisdiction<'r> {
         let labels = self.known.map(|namespace| &namespace.labels);
         let subject = Subject { namespace: self.name, namespace_labels: labels, pod_labels };
         match self.known {
-            Some(namespace) => set::in_force_of_namespace(&namespace.policies, &subject),
+            Some(namespace) => set::in_force_of_namespace(&namespace.compiled.telling, &subject),
             None => self.rulebook.policies.in_force(&subject),
         }
     }
 }
 
-/// Most namespaces are ruled alike: equal lists are kept once.
+/// Between two sets of policies.
+struct Change<'c> {
+    gone: HashSet<*const Policy>,
+    new: Vec<&'c Arc<Policy>>,
+}
+
+impl Change<'_> {
+    /// What matches a namespace after it; nothing where it does not concern the namespace.
+    fn of(&self, name: &str, namespace: &Namespace) -> Option<Vec<Arc<Policy>>> {
+        let before = &namespace.compiled.matching;
+        let is_gone = |policy: &Arc<Policy>| self.gone.contains(&Arc::as_ptr(policy));
+        let matches =
+            |policy: &&&Arc<Policy>| policy.selector.namespace_mismatch(name, Some(&namespace.labels)).is_none();
+        let new: Vec<_> = self.new.iter().filter(matches).map(|policy| Arc::clone(policy)).collect();
+        if new.is_empty() && !before.iter().any(is_gone) {
+            return None;
+        }
+        let mut matching: Vec<_> = before.iter().filter(|policy| !is_gone(policy)).cloned().chain(new).collect();
+        set::sort(&mut matching);
+        Some(matching)
+    }
+}
+
+/// Most namespaces are ruled alike: equal lists are compiled and kept once.
 #[derive(Default)]
-struct Shared(HashMap<Vec<*const Policy>, Policies>);
+struct Shared(HashMap<Vec<*const Policy>, Compiled>);
 
 impl Shared {
-    fn share(&mut self, policies: Vec<Arc<Policy>>) -> Policies {
-        let key = policies.iter().map(|policy| ptr::from_ref(&**policy)).collect();
-        Arc::clone(self.0.entry(key).or_insert_with(|| policies.into()))
+    fn compile(&mut self, matching: Vec<Arc<Policy>>) -> Compiled {
+        let key = matching.iter().map(|policy| ptr::from_ref(&**policy)).collect();
+        let compile = || Compiled { telling: set::telling(&matching).into(), matching: matching.into() };
+        self.0.entry(key).or_insert_with(compile).clone()
     }
 }
 
@@ -258,7 +292,7 @@ mod tests {
             ("of-a", "{priority: 5, match: {namespaceSelector: {matchLabels: {team: a}}}, podIdentity: {}}"),
         ]);
         let rulebook = Rulebook::awaited(policies.clone()).with_namespaces([named("shop", "a"), named("bank", "b")]);
-        assert!(rulebook.known("shop").unwrap().policies.iter().all(|policy| policy.name != "hidden"));
+        assert!(rulebook.known("shop").unwrap().compiled.telling.iter().all(|policy| policy.name != "hidden"));
         for (namespace, team) in [("shop", "a"), ("bank", "b")] {
             for app in ["api", "web"] {
                 let pod_labels = Labels::from([("app".to_owned(), app.to_owned())]);
@@ -287,7 +321,7 @@ mod tests {
     }
 
     /// Of image-tag and probes, each once.
-    fn governors<'r>(here: Jurisdiction<'r>) -> Vec<&'r str> {
+    fn governors(here: Jurisdiction<'_>) -> Vec<&str> {
         let in_force = here.in_force(&Labels::new());
         let image_tag = in_force.image_tag.map(|governed| governed.policy.name.as_str());
         let probes = in_force.probes.map(|governed| governed.policy.name.as_str());

@@ -314,12 +314,7 @@ fn runtime_sizing(fields: &mut Fields<'_>) -> RuntimeSizing {
     let runtimes = List::set(Scalar::new(values::runtime).with("enum", runtimes::ALL.map(|runtime| runtime.name)));
     RuntimeSizing {
         mode: fields.or("mode", "What an untold runtime leads to.", &INJECTING_MODES, Mode::Inject),
-        runtimes: fields.or(
-            "runtimes",
-            "Runtimes whose variables are always wanted.",
-            &runtimes,
-            vec!["go".to_owned()],
-        ),
+        runtimes: fields.or("runtimes", "Runtimes whose variables are always wanted.", &runtimes, vec![&runtimes::GO]),
         detect: fields.or("detect", "Further runtimes where the Pod itself names them.", &Flag, true),
         opt_in: fields.or("optIn", "Variables of the opt-in tier to switch on.", &known_variables, Vec::new()),
         skip: fields.or("skip", "Variables that are never wanted.", &known_or_own, Vec::new()),

@@ -61,7 +61,7 @@ impl PolicySet {
 
     /// Of policies whose names differ.
     pub fn sorted(mut policies: Vec<Arc<Policy>>) -> Self {
-        policies.sort_by(|one, other| (Reverse(one.priority), &one.name).cmp(&(Reverse(other.priority), &other.name)));
+        sort(&mut policies);
         Self { policies }
     }
 
@@ -76,34 +76,16 @@ impl PolicySet {
         in_force_of(self.policies.iter().filter(|policy| policy.selector.matches(subject)), subject)
     }
 
-    /// Those that can say something about a Pod of this namespace: not one that names only rules which a higher one governs
-    /// for every Pod there.
+    /// Those that match this namespace.
     pub(super) fn of_namespace(&self, namespace: &str, labels: &Labels) -> Vec<Arc<Policy>> {
-        let mut governed: HashSet<Rule> = HashSet::new();
-        let mut is_matched = false;
-        let mut telling = Vec::new();
-        for policy in &self.policies {
-            if policy.selector.namespace_mismatch(namespace, Some(labels)).is_some() {
-                continue;
-            }
-            let has_new = policy.rules().any(|rule| !governed.contains(&rule));
-            if has_new || !policy.exemptions.is_empty() || !is_matched {
-                telling.push(Arc::clone(policy));
-            }
-            if policy.selector.pod_selector.is_empty() {
-                is_matched = true;
-                governed.extend(policy.rules());
-            }
-        }
-        telling
+        let matches = |policy: &&Arc<Policy>| policy.selector.namespace_mismatch(namespace, Some(labels)).is_none();
+        self.policies.iter().filter(matches).cloned().collect()
     }
 
-    /// Policies that only one of the two has.
-    pub(super) fn difference<'s>(&'s self, other: &'s Self) -> Vec<&'s Arc<Policy>> {
-        let addresses = |set: &Self| set.policies.iter().map(Arc::as_ptr).collect::<HashSet<_>>();
-        let (here, there) = (addresses(self), addresses(other));
-        let gone = self.policies.iter().filter(|policy| !there.contains(&Arc::as_ptr(policy)));
-        gone.chain(other.policies.iter().filter(|policy| !here.contains(&Arc::as_ptr(policy)))).collect()
+    /// Policies that the other set does not have.
+    pub(super) fn beside<'s>(&'s self, other: &Self) -> Vec<&'s Arc<Policy>> {
+        let others: HashSet<_> = other.policies.iter().map(Arc::as_ptr).collect();
+        self.policies.iter().filter(|policy| !others.contains(&Arc::as_ptr(policy))).collect()
     }
 
     /// False only if no policy can match any Pod there: such a review is answered before its object is read. A namespace
@@ -120,6 +102,30 @@ impl PolicySet {
     pub fn needs_namespace_labels(&self) -> bool {
         self.policies.iter().any(|policy| policy.selector.needs_namespace_labels())
     }
+}
+
+/// Highest priority first, then by name.
+pub(super) fn sort(policies: &mut [Arc<Policy>]) {
+    policies.sort_by(|one, other| (Reverse(one.priority), &one.name).cmp(&(Reverse(other.priority), &other.name)));
+}
+
+/// Of policies that match a namespace, those that can say something about a Pod there: not one that names only rules which a
+/// higher one governs for every Pod.
+pub(super) fn telling(matching: &[Arc<Policy>]) -> Vec<Arc<Policy>> {
+    let mut governed: HashSet<Rule> = HashSet::new();
+    let mut is_matched = false;
+    let mut telling = Vec::new();
+    for policy in matching {
+        let has_new = policy.rules().any(|rule| !governed.contains(&rule));
+        if has_new || !policy.exemptions.is_empty() || !is_matched {
+            telling.push(Arc::clone(policy));
+        }
+        if policy.selector.pod_selector.is_empty() {
+            is_matched = true;
+            governed.extend(policy.rules());
+        }
+    }
+    telling
 }
 
 /// As [`PolicySet::in_force`], of policies that all match the subject's namespace.

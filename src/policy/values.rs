@@ -10,7 +10,7 @@ use crate::{
     quantity::Quantity,
     reader::{closest, shorten},
     rules::Rule,
-    runtimes,
+    runtimes::{self, Runtime},
 };
 
 /// A factor as an exact fraction: `1.5` is 15 over 10. Never zero.
@@ -142,7 +142,7 @@ pub(crate) fn rule(text: &str) -> Result<Rule, String> {
     Rule::from_id(&found).ok_or(found)
 }
 
-pub(super) fn runtime(text: &str) -> Result<String, String> {
+pub(super) fn runtime(text: &str) -> Result<&'static Runtime, String> {
     // What people call them elsewhere, and what spelling alone would take for another.
     const OTHER_NAMES: [(&str, &str); 6] = [
         ("golang", "go"),
@@ -155,7 +155,8 @@ pub(super) fn runtime(text: &str) -> Result<String, String> {
     if let Some((_, name)) = OTHER_NAMES.iter().find(|(other, _)| *other == text) {
         return Err(format!("must be a runtime, not `{text}`; write `{name}`"));
     }
-    known(text, "a runtime", &runtimes::ALL.map(|runtime| runtime.name))
+    let found = known(text, "a runtime", &runtimes::ALL.map(|runtime| runtime.name))?;
+    runtimes::find(&found).ok_or(found)
 }
 
 /// A variable of the catalogue, or one of `own`.

@@ -37,7 +37,7 @@ fn row(finding: &ReportedFinding) -> Vec<Cell> {
         Cell::Number(finding.pods.unwrap_or_default()),
         Cell::Mode(finding.mode),
         Cell::Text(finding.rule.id().to_owned()),
-        Cell::Text(format!("{} ({})", finding.message, text::policy(finding))),
+        Cell::Text(format!("{} ({})", finding.message, finding.policy_says())),
     ]
 }
 

@@ -5,11 +5,10 @@ use std::io;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, Title, level};
 
-use super::{Appearance, Report, ReportedError, ReportedFinding, STANDARD_INPUT, count, visible};
+use super::{
+    Appearance, Report, ReportedError, ReportedFinding, count, excerpt::Excerpt, file_name, problem_and_help, visible,
+};
 use crate::{node::Span, policy::Mode};
-
-/// A line that is longer (JSON without line breaks) is not shown: nobody would find the place in it.
-const LONGEST_LINE_BYTES: usize = 2_000;
 
 pub fn write(report: &Report, appearance: Appearance, output: &mut dyn io::Write) -> io::Result<()> {
     let mut show = |group| show(group, appearance, output);
@@ -42,21 +41,19 @@ pub(super) fn show(group: Group<'_>, appearance: Appearance, output: &mut dyn io
 fn finding_group<'a>(report: &'a Report, finding: &'a ReportedFinding) -> Group<'a> {
     let level = severity(finding.mode);
     let message = visible(&finding.message);
-    let policy = policy(finding);
-    let source = finding.file.as_ref().and_then(|file| report.sources.get(file));
-    let excerpt = source.zip(finding.span).and_then(|(source, span)| Excerpt::of_span(source, span));
-    let (Some(excerpt), Some(file)) = (excerpt, &finding.file) else {
+    let policy = finding.policy_says();
+    let (Some(excerpt), Some(file)) = (report.excerpt(finding), &finding.file) else {
         let title = format!("{}: {message} ({policy})", finding.object);
         let group = Group::with_title(level.primary_title(visible(&title).into_owned()).id(finding.rule.id()));
         return group.elements(origin(finding));
     };
-    let (problem, help) = message.rsplit_once("; ").unwrap_or((&message, ""));
-    let help = (!help.is_empty()).then(|| Level::HELP.message(help.to_owned()));
+    let (problem, help) = problem_and_help(&message);
+    let help = help.map(|help| Level::HELP.message(help.to_owned()));
     let about = format!("{}, {policy}", finding.object);
     level
         .primary_title(problem.to_owned())
         .id(finding.rule.id())
-        .element(excerpt.snippet(file_name(file), Some(finding.reason)))
+        .element(snippet(&excerpt, file_name(file), Some(finding.reason)))
         .elements(help)
         .element(Level::NOTE.message(visible(&about).into_owned()))
 }
@@ -68,11 +65,8 @@ fn injection_group<'a>(injections: &[&'a ReportedFinding]) -> Group<'a> {
     let container = first.container.as_ref().map(|name| format!("container {name:?} of ")).unwrap_or_default();
     let title = format!("{number} for {container}{}, policy {}", first.object, first.policy);
     let title = level::HELP.with_name("fix").primary_title(visible(&title).into_owned());
-    let lines = injections.iter().map(|finding| {
-        let prefix = format!("container {:?} gets ", finding.container.as_deref().unwrap_or_default());
-        let edits = finding.message.strip_prefix(&prefix).unwrap_or(&finding.message);
-        Level::NOTE.with_name(finding.rule.id()).message(visible(edits))
-    });
+    let lines =
+        injections.iter().map(|finding| Level::NOTE.with_name(finding.rule.id()).message(visible(finding.edits())));
     Group::with_title(title).elements(origin(first)).elements(lines)
 }
 
@@ -84,7 +78,7 @@ pub(super) fn error_group<'a>(report: &'a Report, error: &'a ReportedError) -> G
     };
     let excerpt = report.sources.get(&error.file).and_then(|source| Excerpt::of_place(source, line, column));
     match excerpt {
-        Some(excerpt) => title.element(excerpt.snippet(file, None)),
+        Some(excerpt) => title.element(snippet(&excerpt, file, None)),
         None => title.element(Origin::path(file).line(line).char_column(column)),
     }
 }
@@ -94,7 +88,7 @@ pub(super) fn at_span<'a>(title: Title<'a>, report: &'a Report, file: &str, span
     let excerpt = report.sources.get(file).and_then(|source| Excerpt::of_span(source, span));
     let file = file_name(file);
     match excerpt {
-        Some(excerpt) => title.element(excerpt.snippet(file, None)),
+        Some(excerpt) => title.element(snippet(&excerpt, file, None)),
         None => title.element(Origin::path(file).line(span.start.line).char_column(span.start.column)),
     }
 }
@@ -107,17 +101,6 @@ fn severity(mode: Mode) -> Level<'static> {
     }
 }
 
-pub(super) fn policy(finding: &ReportedFinding) -> String {
-    match finding.policy_mode {
-        Some(mode) => format!("policy {} says {}", finding.policy, mode.as_str()),
-        None => format!("policy {}", finding.policy),
-    }
-}
-
-fn file_name(file: &str) -> String {
-    if file == STANDARD_INPUT { "<stdin>".to_owned() } else { visible(file).into_owned() }
-}
-
 /// The place alone, where there is one to name.
 fn origin(finding: &ReportedFinding) -> Option<Origin<'static>> {
     let origin = Origin::path(file_name(finding.file.as_ref()?));
@@ -127,53 +110,24 @@ fn origin(finding: &ReportedFinding) -> Option<Origin<'static>> {
     })
 }
 
-/// One line of a source, in three parts: the middle one is marked.
-struct Excerpt<'a> {
-    line: usize,
-    before: &'a str,
-    marked: &'a str,
-    after: &'a str,
-}
-
-impl<'a> Excerpt<'a> {
-    /// The first line of a span. Nothing where the source has no such place.
-    fn of_span(source: &'a str, span: Span) -> Option<Self> {
-        let (before, from) = source.split_at_checked(span.start.offset)?;
-        let (_, before) = before.rsplit_once('\n').unwrap_or(("", before));
-        let rest = from.lines().next().unwrap_or_default();
-        let length = span.end.offset.saturating_sub(span.start.offset).min(rest.len());
-        let (marked, after) = rest.split_at_checked(length)?;
-        Self { line: span.start.line, before, marked, after }.if_short()
-    }
-
-    /// One character, by line and column from 1; a column behind the line's end marks its end.
-    fn of_place(source: &'a str, line: usize, column: usize) -> Option<Self> {
-        let text = source.lines().nth(line.checked_sub(1)?)?;
-        let place = text.char_indices().nth(column.saturating_sub(1)).map_or(text.len(), |(offset, _)| offset);
-        let (before, rest) = text.split_at(place);
-        let (marked, after) = rest.split_at(rest.chars().next().map_or(0, char::len_utf8));
-        Self { line, before, marked, after }.if_short()
-    }
-
-    fn if_short(self) -> Option<Self> {
-        (self.before.len() + self.marked.len() + self.after.len() <= LONGEST_LINE_BYTES).then_some(self)
-    }
-
-    fn snippet(&self, file: String, label: Option<&'a str>) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-        let mut text = visible(self.before).into_owned();
-        let start = text.len();
-        text.push_str(&visible(self.marked));
-        let end = text.len();
-        text.push_str(&visible(self.after));
-        let annotation = AnnotationKind::Primary.span(start..end).label(label);
-        Snippet::source(text).line_start(self.line).path(file).annotation(annotation)
-    }
+fn snippet<'a>(
+    excerpt: &Excerpt<'a>,
+    file: String,
+    label: Option<&'a str>,
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let mut text = visible(excerpt.before).into_owned();
+    let start = text.len();
+    text.push_str(&visible(excerpt.marked));
+    let end = text.len();
+    text.push_str(&visible(excerpt.after));
+    let annotation = AnnotationKind::Primary.span(start..end).label(label);
+    Snippet::source(text).line_start(excerpt.line).path(file).annotation(annotation)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture;
+    use crate::report::{excerpt::LONGEST_LINE_BYTES, fixture};
 
     #[test]
     fn findings_are_shown_with_their_lines() {

@@ -11,6 +11,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::smallvec;
+
 use crate::{
     fitting::{Fitting, Report},
     object::Port,
@@ -136,7 +138,7 @@ fn http_kinds(settings: &Probes) -> &'static [ProbeKind] {
 
 fn by_policy<'a>(settings: &'a Probes, fitting: &Fitting<'a>) -> Result<Option<Plan<'a>>, Reason> {
     if let Some(kind) = ProbeKind::ALL.into_iter().find(|kind| has(fitting, *kind)) {
-        let is_ours = fitting.pod.injected.names(fitting.at.name(), kind.field());
+        let is_ours = fitting.injected.names(kind.field());
         return Err((if is_ours { SkipReason::AlreadyInjected } else { SkipReason::HasProbe }, ""));
     }
     let mut conventional = tcp_ports(fitting).filter(|port| follows_convention(settings, port));
@@ -181,7 +183,7 @@ fn carry_out<'a>(plan: &Plan<'a>, fitting: &Fitting<'a>, report: &mut Report<'_,
     for kind in plan.kinds.iter().copied() {
         let subject = Cow::Borrowed(kind.field());
         if has(fitting, kind) {
-            let is_ours = fitting.pod.injected.names(fitting.at.name(), kind.field());
+            let is_ours = fitting.injected.names(kind.field());
             let reason = if is_ours { SkipReason::AlreadyInjected } else { SkipReason::HasProbe };
             report.skip(fitting, subject, reason, Cow::Borrowed(""), false);
             continue;
@@ -195,7 +197,7 @@ fn carry_out<'a>(plan: &Plan<'a>, fitting: &Fitting<'a>, report: &mut Report<'_,
         let origin = Origin { policy: &report.policy.name, basis, signal: plan.signal };
         let edit = Edit { place: fitting.at.place(), change: Change::Probe { kind, check }, origin };
         let finding = report.finding(fitting, Field::probe(kind), "container has no probe");
-        report.push(Finding { value: subject, edits: vec![edit], ..finding });
+        report.push(Finding { value: subject, edits: smallvec![edit], ..finding });
     }
 }
 
@@ -235,9 +237,10 @@ fn tcp_ports<'a>(fitting: &Fitting<'a>) -> impl Iterator<Item = &'a Port<'a>> + 
 }
 
 fn follows_convention(settings: &Probes, port: &Port<'_>) -> bool {
-    let number = port.container_port.map(|number| number.to_string());
-    let name = port.name.as_ref().map(|name| name.as_str());
-    settings.http_ports.iter().any(|wanted| Some(wanted.as_str()) == name || Some(wanted) == number.as_ref())
+    settings.http_ports.iter().any(|wanted| {
+        port.name.as_ref().is_some_and(|name| name.as_str() == wanted)
+            || port.container_port.is_some_and(|number| number.to_string() == *wanted)
+    })
 }
 
 /// By name where it has one, so that the probe follows the port's number.

@@ -7,7 +7,9 @@
 //! Why: a process that believes it owns the node's 64 cores inside a 2-CPU Pod is throttled, and a heap that does not know
 //! its limit is OOM-killed.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::LazyCell};
+
+use smallvec::smallvec;
 
 use crate::{
     fitting::{Fitting, Report, Standing},
@@ -57,23 +59,24 @@ fn is_platforms(name: &str, settings: &RuntimeSizing) -> bool {
     settings.variables.iter().any(|variable| variable.name == name)
 }
 
+type Chosen<'a> = (&'static Runtime, Option<Signal<'a>>);
+
 /// The runtimes of a container: the annotation's, else the policy's and the detected ones, in the catalogue's order. Those
 /// that nothing gives away come along for their opt-in variables.
-fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<(&'static Runtime, Option<Signal<'a>>)> {
+fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> impl Iterator<Item = Chosen<'a>> + use<'a> {
     let named = fitting.pod.wishes.runtimes(fitting.at.name());
-    let detected = match &named {
-        None if settings.detect => {
-            let is_ours = |name: &str| fitting.pod.injected.names(fitting.at.name(), name);
-            runtimes::detect(&fitting.at, fitting.image().ok(), &fitting.pod.instrumentation, &is_ours)
-        }
-        _ => Vec::new(),
-    };
+    // Asked for the first runtime that neither annotation nor policy names, if there is one.
+    let detected = LazyCell::new(|| {
+        let is_ours = |name: &str| fitting.injected.names(name);
+        runtimes::detect(&fitting.at, fitting.image().ok(), &fitting.pod.instrumentation, &is_ours)
+    });
     let signal = |runtime: &'static Runtime| match &named {
         Some(named) => named.contains(&runtime).then_some(Signal::Annotation),
-        None if settings.runtimes.iter().any(|name| name == runtime.name) => Some(Signal::Policy),
-        None => detected.iter().find(|(found, _)| *found == runtime).map(|(_, signal)| *signal),
+        None if settings.runtimes.contains(&runtime) => Some(Signal::Policy),
+        None if settings.detect => detected.iter().find(|(found, _)| *found == runtime).map(|(_, signal)| *signal),
+        None => None,
     };
-    runtimes::ALL.into_iter().map(|runtime| (runtime, signal(runtime))).collect()
+    runtimes::ALL.map(|runtime| (runtime, signal(runtime))).into_iter()
 }
 
 /// One variable that a container should have.
@@ -252,19 +255,16 @@ fn inject<'a>(
     let helper = Source::Limit { basis: Basis::Memory, divisor: "1Mi" };
     let helper = sized.needs_helper.then(|| edit(MEMORY_HELPER, helper, None));
     let own = edit(wanted.name, sized.source, replaces);
-    let edits = match helper {
-        Some(helper) => vec![helper, own],
-        None => vec![own],
-    };
+    let edits = if let Some(helper) = helper { smallvec![helper, own] } else { smallvec![own] };
     let reason = match wanted.basis() {
         Basis::Cpu => "runtime is not told its CPU limit",
         Basis::Memory => "runtime is not told its memory limit",
     };
     let finding = report.finding(fitting, Field::Env, reason);
     report.push(Finding { value: Cow::Borrowed(wanted.name), edits, ..finding });
-    fitting.add_variable(Cow::Borrowed(wanted.name));
+    fitting.add_variable(wanted.name);
     if sized.needs_helper {
-        fitting.add_variable(Cow::Borrowed(MEMORY_HELPER));
+        fitting.add_variable(MEMORY_HELPER);
     }
 }
 
@@ -293,6 +293,6 @@ fn restart_on_resize<'a>(first: usize, fitting: &Fitting<'a>, report: &mut Repor
             origin: Origin { policy: &report.policy.name, basis: OriginBasis::PolicyDefault, signal: Signal::Policy },
         };
         let finding = report.finding(fitting, Field::ResizePolicy, "injected values would be stale after a resize");
-        report.push(Finding { value: Cow::Borrowed(basis.resource()), edits: vec![edit], ..finding });
+        report.push(Finding { value: Cow::Borrowed(basis.resource()), edits: smallvec![edit], ..finding });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Formula, Rounding, Runtime, Signs, Tier, Value, Variable};
 
-pub const BUILD: Runtime = Runtime {
+pub static BUILD: Runtime = Runtime {
     name: "build",
     about: "cargo counts by the quota itself; a number helps where jobs are to be fewer than cores.",
     signs: Signs {

@@ -2,7 +2,7 @@
 
 use super::{Flag, Formula, Runtime, Signs, Tier, Value, Variable, node::V8_HEAP};
 
-pub const DENO: Runtime = Runtime {
+pub static DENO: Runtime = Runtime {
     name: "deno",
     about: "The heap does not follow the memory limit: 4 GiB in a container of 256Mi.",
     signs: Signs {

@@ -14,7 +14,7 @@ use crate::{
 pub fn older_tag<'i>(image: &Image<'i>, variable: &Variable) -> Option<&'i str> {
     let tag = image.tag?;
     // Folders before it, and products that run on it, count versions of their own.
-    let repository = image.components().last()?;
+    let repository = image.components().next_back()?;
     let has = |runtime: &&Runtime| runtime.variables.iter().any(|of| of.name == variable.name);
     let runtime = ALL.into_iter().find(has)?;
     (runtime.signs.images.contains(&repository) && is_older(tag, variable.since)).then_some(tag)

@@ -2,7 +2,7 @@
 
 use super::{Formula, Runtime, Signs, Tier, Value, Variable};
 
-pub const DOTNET: Runtime = Runtime {
+pub static DOTNET: Runtime = Runtime {
     name: "dotnet",
     about: "Reads both limits itself: processors rounded up, a heap of 75 % of memory.",
     signs: Signs {

@@ -2,7 +2,7 @@
 
 use super::{Flag, Formula, Rounding, Runtime, Signs, Tier, Value, Variable};
 
-pub const ERLANG: Runtime = Runtime {
+pub static ERLANG: Runtime = Runtime {
     name: "erlang",
     about: "OTP 23 and newer read the CPU quota; older ones start a scheduler per core of the node.",
     signs: Signs {

@@ -13,7 +13,7 @@ pub const MALLOC_ARENA_MAX: Variable = Variable {
     about: "Arenas of malloc: 8 per core of the CPU limit, what glibc makes of a machine of that size (man7.org, mallopt); inert with musl, jemalloc and the like.",
 };
 
-pub const GLIBC: Runtime = Runtime {
+pub static GLIBC: Runtime = Runtime {
     name: "glibc",
     about: "malloc makes up to 8 arenas per core of the node.",
     signs: NO_SIGNS,

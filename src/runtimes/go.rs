@@ -2,7 +2,7 @@
 
 use super::{Formula, Rounding, Runtime, Signs, Tier, Value, Variable};
 
-pub const GO: Runtime = Runtime {
+pub static GO: Runtime = Runtime {
     name: "go",
     about: "Programs built before Go 1.25, or from a module whose go line is older, see the node's cores; no Go release reads the memory limit.",
     signs: Signs {

@@ -2,7 +2,7 @@
 
 use super::{Flag, Formula, Rounding, Runtime, Signs, Tier, Value, Variable};
 
-pub const JAVA: Runtime = Runtime {
+pub static JAVA: Runtime = Runtime {
     name: "java",
     about: "The JVM reads limits since 10 and 8u191, and gives the heap a quarter of memory only.",
     signs: Signs {

@@ -2,7 +2,7 @@
 
 use super::{Formula, Rounding, Runtime, Signs, Tier, Value, Variable};
 
-pub const JULIA: Runtime = Runtime {
+pub static JULIA: Runtime = Runtime {
     name: "julia",
     about: "Starts one compute thread unless told.",
     signs: Signs {

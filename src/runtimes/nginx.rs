@@ -2,7 +2,7 @@
 
 use super::{Formula, Runtime, Signs, Tier, Value, Variable};
 
-pub const NGINX: Runtime = Runtime {
+pub static NGINX: Runtime = Runtime {
     name: "nginx",
     about: "worker_processes auto is the node's cores.",
     signs: Signs {

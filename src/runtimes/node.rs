@@ -5,7 +5,7 @@ use super::{Flag, Formula, Runtime, Signs, Tier, Value, Variable};
 /// By which a user has decided on V8's heap; Node takes underscores for dashes.
 pub const V8_HEAP: &[&str] = &["max-old-space-size", "max_old_space_size", "max-heap-size", "max_heap_size"];
 
-pub const NODE: Runtime = Runtime {
+pub static NODE: Runtime = Runtime {
     name: "node",
     about: "V8's heap takes half of the limit, and never less than about 259 MiB: at 128Mi twice the container.",
     signs: Signs {

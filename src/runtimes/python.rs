@@ -9,7 +9,7 @@ const LAUNCHERS: &[&str] =
 
 const SPINNING: Value = Value::One(Formula::Workers { rounding: Rounding::Down, minimum: 1 });
 
-pub const PYTHON: Runtime = Runtime {
+pub static PYTHON: Runtime = Runtime {
     name: "python",
     about: "CPython sees the node's cores in every version; OpenMP, OpenBLAS and numba too, and their threads spin while throttled.",
     signs: Signs {

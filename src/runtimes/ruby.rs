@@ -2,7 +2,7 @@
 
 use super::{Runtime, Signs, glibc::MALLOC_ARENA_MAX};
 
-pub const RUBY: Runtime = Runtime {
+pub static RUBY: Runtime = Runtime {
     name: "ruby",
     about: "Sees the node's cores; web servers count workers by variables that are the application's own.",
     signs: Signs {

@@ -2,7 +2,7 @@
 
 use super::{Formula, Rounding, Runtime, Signs, Tier, Value, Variable};
 
-pub const RUST: Runtime = Runtime {
+pub static RUST: Runtime = Runtime {
     name: "rust",
     about: "Current tokio and rayon read the CPU quota; programs built with older ones, or with num_cpus, see the node's cores.",
     signs: Signs {

@@ -32,6 +32,10 @@ impl Health {
         self.draining.load(Ordering::Relaxed)
     }
 
+    pub(super) fn certificate_until(&self) -> Option<Timestamp> {
+        self.certificate.not_after()
+    }
+
     /// Why not, if not. Files are loaded before the first connection is accepted, and a bad change never replaces what
     /// they held, so with them all that can be wrong is time.
     pub(super) fn ready(&self, now: Timestamp) -> Result<(), String> {

@@ -237,7 +237,7 @@ impl<'a> MakeWriter<'a> for Writer {
 /// Rules with findings, each once, in their order.
 fn rules(record: &Record) -> String {
     let mut text = String::new();
-    for rule in Rule::ALL.into_iter().filter(|rule| record.findings.iter().any(|(found, _)| found == rule)) {
+    for rule in Rule::ALL.into_iter().filter(|rule| record.findings.iter().any(|(found, ..)| found == rule)) {
         let separator = if text.is_empty() { "" } else { "," };
         let _ = write!(text, "{separator}{}", rule.id());
     }

@@ -16,6 +16,8 @@ use crate::{
     rules::Rule,
 };
 
+mod read;
+
 /// Seconds: 10 µs to 2.6 s, by factors of four. A usual review takes some 20 µs.
 const BUCKETS: [f64; 10] = [1e-5, 4e-5, 1.6e-4, 6.4e-4, 2.56e-3, 1.024e-2, 4.096e-2, 0.163_84, 0.655_36, 2.621_44];
 
@@ -122,7 +124,7 @@ impl Metrics {
     pub(super) fn review(&self, record: &Record, took: Duration) {
         self.decision(record.phase, record.operation, record.decision);
         self.duration.get_or_create(&PhaseLabels { phase: record.phase.as_str() }).observe(took.as_secs_f64());
-        for &(rule, mode) in &record.findings {
+        for &(rule, mode, _) in &record.findings {
             self.findings.get_or_create(&FindingLabels { rule: rule.id(), mode: mode.as_str() }).inc();
         }
         for &rule in &record.injections {

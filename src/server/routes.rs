@@ -11,17 +11,10 @@ use axum::{
 };
 use jiff::Timestamp;
 
-use super::{health::Health, metrics::Metrics, webhook::Webhook};
+use super::{dashboard::Dashboard, health::Health, metrics::Metrics, webhook::Webhook};
 use crate::admission::Phase;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-const INDEX: &str = "\
-podfit
-  /livez    whether the process answers
-  /readyz   whether it may be sent reviews, or why not
-  /metrics  for Prometheus
-";
 
 pub(super) fn webhook(webhook: Arc<Webhook>) -> Router {
     Router::new()
@@ -33,14 +26,15 @@ pub(super) fn webhook(webhook: Arc<Webhook>) -> Router {
         .with_state(webhook)
 }
 
-pub(super) fn admin(health: Arc<Health>, metrics: Arc<Metrics>) -> Router {
+pub(super) fn admin(health: Arc<Health>, metrics: Arc<Metrics>, dashboard: Dashboard) -> Router {
+    let dashboard = Arc::new(dashboard);
     Router::new()
-        .route("/", get(async || INDEX))
+        .route("/", get(async move || dashboard.answer(Timestamp::now())))
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(async move || ready(&health)))
         .route("/metrics", get(async move || page(&metrics)))
         .fallback(async || {
-            (StatusCode::NOT_FOUND, "not here: /livez, /readyz, /metrics; reviews have a port of their own\n")
+            (StatusCode::NOT_FOUND, "not here: /, /livez, /readyz, /metrics; reviews have a port of their own\n")
         })
 }
 

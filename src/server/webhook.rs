@@ -15,6 +15,7 @@ use axum::{
     },
     response::Response,
 };
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -24,6 +25,7 @@ use super::{
     intake::{Intake, Refusal},
     log,
     metrics::Metrics,
+    refusals::Refusals,
     reload::today,
 };
 use crate::{
@@ -39,13 +41,20 @@ pub(super) struct Webhook {
     book: Arc<Book>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
+    refusals: Arc<Refusals>,
     intake: Intake,
     longest_body: Duration,
 }
 
 impl Webhook {
-    pub(super) fn new(book: Arc<Book>, metrics: Arc<Metrics>, health: Arc<Health>, bounds: Bounds) -> Self {
-        Self { book, metrics, health, intake: Intake::new(bounds), longest_body: bounds.body }
+    pub(super) fn new(
+        book: Arc<Book>,
+        metrics: Arc<Metrics>,
+        health: Arc<Health>,
+        refusals: Arc<Refusals>,
+        bounds: Bounds,
+    ) -> Self {
+        Self { book, metrics, health, refusals, intake: Intake::new(bounds), longest_body: bounds.body }
     }
 
     pub(super) async fn review(&self, phase: Phase, request: Request) -> Response {
@@ -71,6 +80,9 @@ impl Webhook {
         log::review(&answer.record);
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let content_type = if answer.body.first() == Some(&b'{') { JSON } else { TEXT };
+        if answer.record.decision == Decision::Denied {
+            self.refusals.note(answer.record, Timestamp::now());
+        }
         respond(status, content_type, answer.body.into())
     }
 

@@ -5,6 +5,7 @@ use crate::suite::Suite;
 mod denials;
 mod deploy;
 mod documentation;
+mod figures;
 mod governance;
 mod injections;
 mod later;
@@ -32,7 +33,11 @@ pub enum Needs {
     LocalAlone,
 }
 
+/// Takes minutes, and shows figures: only with it.
+const PODFIT_FIGURES: &str = "PODFIT_FIGURES";
+
 pub fn all() -> Vec<Case> {
+    let figures = if std::env::var_os(PODFIT_FIGURES).is_some() { figures::CASES } else { &[] };
     [
         workloads::CASES,
         denials::CASES,
@@ -46,6 +51,7 @@ pub fn all() -> Vec<Case> {
         templates::CASES,
         updates::CASES,
         verdicts::CASES,
+        figures,
     ]
     .concat()
 }

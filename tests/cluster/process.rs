@@ -31,6 +31,13 @@ impl Process {
         Self { name: name.to_owned(), child, log }
     }
 
+    /// Of the kernel's account of it, in KiB: `VmRSS`, `VmHWM`.
+    pub fn kibibytes(&self, what: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(&format!("{what}:"))).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     pub fn terminate(&self) {
         let status = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()]).status();
         assert!(status.unwrap().success(), "SIGTERM to {}", self.name);

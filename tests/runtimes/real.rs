@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     env,
     ffi::OsString,
+    fs,
     io::Write as _,
     path::{Path, PathBuf},
     process::Command,
@@ -65,7 +66,7 @@ struct Workshop {
     folder: TempDir,
 }
 
-const RUNTIMES: [Runtime; 19] = [
+const RUNTIMES: [Runtime; 21] = [
     Runtime {
         name: "go",
         settings: "{runtimes: [go]}",
@@ -224,6 +225,25 @@ const RUNTIMES: [Runtime; 19] = [
         check: |set, _, said| equal(said, &[("arenas", &set["MALLOC_ARENA_MAX"])]),
     },
     Runtime {
+        name: "dotnet",
+        settings: "{runtimes: [dotnet], cpuFrom: Requests, optIn: [DOTNET_GCHeapHardLimit]}",
+        command: |_| program("python3-with-dotnet", &[&source_path("dotnet.py").display().to_string()]),
+        stand_in: nothing,
+        check: |set, _, said| {
+            equal(said, &[("processors", or(set, "DOTNET_PROCESSOR_COUNT", &cores().to_string()))])?;
+            let Some(heap) = set.get("DOTNET_GCHeapHardLimit") else { return Ok(()) };
+            let heap = u64::from_str_radix(heap.trim_start_matches("0x"), 16).unwrap();
+            equal(said, &[("heap", &heap.to_string())])
+        },
+    },
+    Runtime {
+        name: "cargo",
+        settings: "{runtimes: [build], optIn: [CARGO_BUILD_JOBS]}",
+        command: Workshop::cargo,
+        stand_in: nothing,
+        check: |set, _, said| equal(said, &[("jobs", &set["CARGO_BUILD_JOBS"])]),
+    },
+    Runtime {
         name: "julia",
         settings: "{runtimes: [julia], optIn: [JULIA_NUM_THREADS]}",
         command: |_| program("julia", &["-e", "println(\"threads=\", Threads.nthreads())"]),
@@ -329,6 +349,21 @@ impl Workshop {
         let built = built.map_err(|error| error.to_string())?;
         assert!(built.status.success(), "{source}: {}", String::from_utf8_lossy(&built.stderr));
         Ok(vec![program.display().to_string()])
+    }
+
+    /// The cargo that runs these tests, on a package whose build script hears the number of jobs. Both programs by their
+    /// paths: a version manager's shims need more of the environment than a container has.
+    fn cargo(&self) -> Result<Vec<String>, String> {
+        let cargo = env::var_os("CARGO").map(PathBuf::from).ok_or("not run by cargo")?;
+        for file in ["Cargo.toml", "build.rs", "main.rs"] {
+            fs::copy(source_path("jobs").join(file), self.folder.path().join(file))
+                .map_err(|error| error.to_string())?;
+        }
+        let manifest = self.folder.path().join("Cargo.toml");
+        let rustc = format!("build.rustc=\"{}\"", cargo.with_file_name("rustc").display());
+        let (cargo, manifest) = (cargo.display().to_string(), manifest.display().to_string());
+        let words = [&cargo, "run", "--quiet", "--offline", "--config", &rustc, "--manifest-path", &manifest];
+        Ok(words.map(str::to_owned).into())
     }
 }
 

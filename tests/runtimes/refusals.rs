@@ -15,6 +15,7 @@ fn what_the_user_decided_stays() {
     let literal = |name: &str, value: &str| json!({"env": [{"name": name, "value": value}]});
     let from_secret = |name: &str| json!({"env": [{"name": name, "valueFrom": {"secretKeyRef": {"name": "settings", "key": "key"}}}]});
     let env_from = |prefix: Value| json!({"envFrom": [{"prefix": prefix, "configMapRef": {"name": "settings"}}]});
+    let memory = |limit: &str| json!({"resources": {"limits": {"cpu": "2", "memory": limit}}});
     check(&[
         ("GOMEMLIMIT is off", literal("GOMEMLIMIT", "off"), "GOMEMLIMIT", "- user-set"),
         ("GOMAXPROCS from a Secret", from_secret("GOMAXPROCS"), "GOMAXPROCS", "- user-set"),
@@ -44,6 +45,8 @@ fn what_the_user_decided_stays() {
         ("Paketo's launcher", literal("BPL_JVM_HEAD_ROOM", "5"), "JAVA_TOOL_OPTIONS", "- conflict"),
         (".NET by its older name", literal("COMPlus_GCHeapHardLimit", "1"), "DOTNET_GCHeapHardLimit", "- conflict"),
         (".NET by percent", literal("DOTNET_GCHeapHardLimitPercent", "4B"), "DOTNET_GCHeapHardLimit", "- conflict"),
+        (".NET at its largest", memory("8Ti"), "DOTNET_GCHeapHardLimit", "0x60000000000"),
+        (".NET where it would not start", memory("8193Gi"), "DOTNET_GCHeapHardLimit", "- runtime-knows"),
         ("processors are .NET's own matter", json!({}), "DOTNET_PROCESSOR_COUNT", "- runtime-knows"),
         ("Erlang's other flags", literal("ERL_FLAGS", "-name a"), "ERL_AFLAGS", "- conflict"),
         ("make's jobs", literal("MAKEFLAGS", "-j3"), "CARGO_BUILD_JOBS", "- conflict"),

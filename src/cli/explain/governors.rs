@@ -6,7 +6,7 @@ use crate::{
     rules::Rule,
 };
 
-pub(super) fn rows(explained: &Explained<'_>) -> Vec<Row> {
+pub(super) fn rows(explained: &Explained<'_, '_>) -> Vec<Row> {
     let in_force = explained.in_force;
     let mut rows: Vec<Row> = Rule::ALL.into_iter().map(|rule| of_rule(rule, in_force)).collect();
     for policy in explained.policies.policies() {

@@ -88,8 +88,9 @@ impl Trouble {
     pub(super) fn in_words(&self, resource: &str) -> String {
         use watcher::Error::{InitialListFailed, NoResourceVersion, WatchError, WatchFailed, WatchStartFailed};
         let status = match &self.0 {
-            InitialListFailed(kube::Error::Api(status)) | WatchStartFailed(kube::Error::Api(status)) => Some(status),
-            WatchError(status) => Some(status),
+            InitialListFailed(kube::Error::Api(status))
+            | WatchStartFailed(kube::Error::Api(status))
+            | WatchError(status) => Some(status),
             _ => None,
         };
         match (status.map(|status| status.code), &self.0) {

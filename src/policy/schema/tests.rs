@@ -40,7 +40,7 @@ fn the_default_policy_is_the_contract() {
         }),
         runtime_sizing: Some(RuntimeSizing {
             mode: Mode::Inject,
-            runtimes: vec![text("go")],
+            runtimes: vec![&runtimes::GO],
             detect: true,
             opt_in: vec![],
             skip: vec![],
@@ -159,7 +159,7 @@ fn a_given_value_replaces_its_default() {
         }),
         runtime_sizing: Some(RuntimeSizing {
             mode: Mode::Warn,
-            runtimes: vec![text("rust"), text("go")],
+            runtimes: ["rust", "go"].into_iter().filter_map(runtimes::find).collect(),
             detect: false,
             opt_in: vec![text("GOMAXPROCS")],
             skip: vec![text("GOMEMLIMIT"), text("WORKERS")],

@@ -11,6 +11,9 @@ use crate::{
     verdict::{OriginBasis, SkipReason, Source},
 };
 
+/// What the flags of one variable take, mostly.
+const TEXT_BYTES: usize = 64;
+
 pub(super) struct List {
     pub(super) flags: &'static [Flag],
     pub(super) separator: char,
@@ -35,9 +38,7 @@ impl List {
             }
         };
         let users = match standing {
-            Standing::Ours { .. } => {
-                present.get(..fitting.pod.injected.kept(fitting.at.name(), name)).unwrap_or(present)
-            }
+            Standing::Ours { .. } => present.get(..fitting.injected.kept(name)).unwrap_or(present),
             _ => present,
         };
         let (added, origin) = self.added(users, settings, fitting)?;
@@ -45,7 +46,7 @@ impl List {
         if value == present {
             return Err((SkipReason::AlreadyInjected, Cow::Borrowed("")));
         }
-        Ok((Sized { source: Source::Literal(value), origin, needs_helper: false }, index))
+        Ok((Sized { source: Source::Literal(Cow::Owned(value)), origin, needs_helper: false }, index))
     }
 
     /// Our flags with their numbers, those that the user has not decided on; or why there is none.
@@ -55,13 +56,16 @@ impl List {
         settings: &RuntimeSizing,
         fitting: &Fitting<'a>,
     ) -> Result<(String, OriginBasis<'a>), NotSized<'a>> {
-        let mut texts = Vec::new();
+        let mut text = String::with_capacity(TEXT_BYTES);
         let mut origin = None;
         let mut first_reason = None;
         for flag in self.flags {
             match self.number(flag, users, settings, fitting) {
                 Ok((number, of)) => {
-                    texts.push(flag.format.replace("{}", &number));
+                    if !text.is_empty() {
+                        text.push(self.separator);
+                    }
+                    push_formatted(&mut text, flag.format, &number);
                     origin.get_or_insert(of);
                 }
                 Err(reason) => {
@@ -70,7 +74,7 @@ impl List {
             }
         }
         match origin {
-            Some(origin) => Ok((texts.join(&self.separator.to_string()), origin)),
+            Some(origin) => Ok((text, origin)),
             None => Err(first_reason.unwrap_or((SkipReason::NotLiteral, Cow::Borrowed("")))),
         }
     }
@@ -81,11 +85,11 @@ impl List {
         users: &str,
         settings: &RuntimeSizing,
         fitting: &Fitting<'a>,
-    ) -> Result<(String, OriginBasis<'a>), NotSized<'a>> {
+    ) -> Result<(Cow<'a, str>, OriginBasis<'a>), NotSized<'a>> {
         if let Some(part) = flag.family.iter().find(|part| users.contains(*part) || fitting.some_word_has(part)) {
             return Err((SkipReason::ConflictingWord, Cow::Borrowed(part)));
         }
-        for name in self.also_in.iter().filter(|name| fitting.standing(name) != Standing::Free) {
+        for name in self.also_in.iter().filter(|name| fitting.has(name)) {
             // A value that cannot be seen may decide on anything.
             let is_harmless = fitting
                 .only_literal(name)
@@ -95,6 +99,19 @@ impl List {
             }
         }
         let sized = size::size_literally(flag.formula, settings, fitting)?;
-        Ok((sized.source.to_string(), sized.origin))
+        match sized.source {
+            Source::Literal(number) => Ok((number, sized.origin)),
+            live => Ok((Cow::Owned(live.to_string()), sized.origin)),
+        }
+    }
+}
+
+/// Each `{}` is the number.
+fn push_formatted(text: &mut String, format: &str, number: &str) {
+    for (index, part) in format.split("{}").enumerate() {
+        if index > 0 {
+            text.push_str(number);
+        }
+        text.push_str(part);
     }
 }

@@ -24,6 +24,8 @@ pub type NotSized<'a> = (SkipReason, Cow<'a, str>);
 
 /// Requests under this are there to be scheduled, not to say what is used.
 const SMALLEST_REQUEST_MILLIS: u64 = 100;
+/// .NET reserves a multiple of its heap in addresses: 16 TiB of it start, 24 TiB do not (.NET 8).
+const LARGEST_HEXADECIMAL_LIMIT: u64 = 8 << 40;
 /// Under this limit the live ceiling could reach the limit: the helper rounds up to whole Mi.
 const SMALLEST_LIVE_MEMORY: u64 = 32 << 20;
 /// The live ceiling is 95.4 % of the limit: no place for more headroom than this.
@@ -63,10 +65,16 @@ fn sized<'a>(
         Formula::MemoryCeiling { minimum_limit } => memory_ceiling(minimum_limit, live_for, settings, fitting),
         Formula::OldGeneration => of_memory(fitting, old_generation),
         Formula::HeapPercent => of_memory(fitting, heap_percent),
-        Formula::HeapHexadecimal => of_memory(fitting, heap_hexadecimal),
+        Formula::HeapHexadecimal => match of_memory(fitting, heap_hexadecimal) {
+            // The runtime bounds its heap by so large a limit, and does not start with so large a bound of ours.
+            Ok(_) if limit(Basis::Memory, fitting)?.quantity.units() > LARGEST_HEXADECIMAL_LIMIT => {
+                Err((SkipReason::RuntimeKnows, Cow::Borrowed("memory")))
+            }
+            sized => sized,
+        },
         Formula::Fixed(value) => {
             let origin = limit(Basis::Cpu, fitting)?.origin;
-            Ok(Sized { source: Source::Literal(value.to_owned()), origin, needs_helper: false })
+            Ok(Sized { source: Source::Literal(Cow::Borrowed(value)), origin, needs_helper: false })
         }
     }
 }
@@ -87,8 +95,15 @@ fn workers<'a>(
     }
     let is_live = live_for.is_some() && rounding == Rounding::Up && cpu.is_own_limit && cpu.cores_up() >= minimum;
     let source =
-        if is_live { Source::Limit { basis: Basis::Cpu, divisor: "1" } } else { Source::Literal(count.to_string()) };
+        if is_live { Source::Limit { basis: Basis::Cpu, divisor: "1" } } else { Source::Literal(counted(count)) };
     Ok(Sized { source, origin: cpu.origin, needs_helper: false })
+}
+
+/// A number as text: most workers are counted with one digit.
+fn counted(count: u64) -> Cow<'static, str> {
+    const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    let digit = usize::try_from(count).ok().and_then(|index| DIGITS.get(index));
+    digit.map_or_else(|| Cow::Owned(count.to_string()), |digit| Cow::Borrowed(*digit))
 }
 
 /// A memory ceiling in bytes: the limit less the sizes of mounted memory-backed volumes, less headroom.
@@ -108,7 +123,7 @@ fn memory_ceiling<'a>(
     let is_live =
         |name| is_live_memory(&limit, reserved, settings, fitting) && helper_resolves(name, settings, fitting);
     if live_for.is_some_and(is_live) {
-        let source = Source::Literal(format!("$({MEMORY_HELPER})000000"));
+        let source = Source::Literal(Cow::Owned(format!("$({MEMORY_HELPER})000000")));
         let needs_helper = fitting.standing(MEMORY_HELPER) == Standing::Free;
         return Ok(Sized { source, origin: limit.origin, needs_helper });
     }
@@ -117,7 +132,7 @@ fn memory_ceiling<'a>(
     if ceiling * 2 < u128::from(bytes) {
         return Err(too_small());
     }
-    Ok(Sized { source: Source::Literal(ceiling.to_string()), origin: limit.origin, needs_helper: false })
+    Ok(Sized { source: Source::Literal(Cow::Owned(ceiling.to_string())), origin: limit.origin, needs_helper: false })
 }
 
 fn workers_of_request<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'a>, NotSized<'a>> {
@@ -134,11 +149,14 @@ fn arenas<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Result<Sized<'
     if cores > settings.skip_above {
         return Err((SkipReason::AboveCap, Cow::Owned(cores.to_string())));
     }
-    Ok(Sized { source: Source::Literal((8 * cores).to_string()), origin: cpu.origin, needs_helper: false })
+    Ok(Sized { source: Source::Literal(counted(8 * cores)), origin: cpu.origin, needs_helper: false })
 }
 
 /// A value of the memory limit in bytes; none where the limit is too small for it.
-fn of_memory<'a>(fitting: &Fitting<'a>, value: fn(u64) -> Option<String>) -> Result<Sized<'a>, NotSized<'a>> {
+fn of_memory<'a>(
+    fitting: &Fitting<'a>,
+    value: fn(u64) -> Option<Cow<'static, str>>,
+) -> Result<Sized<'a>, NotSized<'a>> {
     let limit = limit(Basis::Memory, fitting)?;
     match value(limit.quantity.units()) {
         Some(value) => Ok(Sized { source: Source::Literal(value), origin: limit.origin, needs_helper: false }),
@@ -147,24 +165,24 @@ fn of_memory<'a>(fitting: &Fitting<'a>, value: fn(u64) -> Option<String>) -> Res
 }
 
 /// In MiB. The young generation and everything outside V8's heap need the rest.
-fn old_generation(bytes: u64) -> Option<String> {
+fn old_generation(bytes: u64) -> Option<Cow<'static, str>> {
     let mebibytes = bytes >> 20;
-    (mebibytes >= 128).then(|| (mebibytes - (mebibytes.div_ceil(4)).max(64)).to_string())
+    (mebibytes >= 128).then(|| counted(mebibytes - (mebibytes.div_ceil(4)).max(64)))
 }
 
 /// Below 512Mi the JVM's metaspace, code cache and stacks need what the default leaves them.
-fn heap_percent(bytes: u64) -> Option<String> {
+fn heap_percent(bytes: u64) -> Option<Cow<'static, str>> {
     match bytes >> 20 {
         0..512 => None,
-        512..1024 => Some("65.0".to_owned()),
-        _ => Some("75.0".to_owned()),
+        512..1024 => Some(Cow::Borrowed("65.0")),
+        _ => Some(Cow::Borrowed("75.0")),
     }
 }
 
 /// .NET reads this number as hexadecimal whatever it looks like.
-fn heap_hexadecimal(bytes: u64) -> Option<String> {
+fn heap_hexadecimal(bytes: u64) -> Option<Cow<'static, str>> {
     let heap = u128::from(bytes) * 3 / 4;
-    (heap >= 20 << 20).then(|| format!("{heap:#x}"))
+    (heap >= 20 << 20).then(|| Cow::Owned(format!("{heap:#x}")))
 }
 
 /// A variable of the platform's own: `basis * multiply`, rounded, clamped, formatted.
@@ -198,7 +216,7 @@ pub fn platform_value<'a>(
     let source = if !settings.literal_only && is_plain && is_own_limit && number == rounded && variable.max.is_none() {
         Source::Limit { basis: Basis::Cpu, divisor: "1" }
     } else {
-        Source::Literal(variable.format.replacen("{}", &number.to_string(), 1))
+        Source::Literal(Cow::Owned(variable.format.replacen("{}", &number.to_string(), 1)))
     };
     Ok(Sized { source, origin, needs_helper: false })
 }

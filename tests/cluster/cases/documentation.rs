@@ -30,7 +30,7 @@ fn run(suite: &Suite, root: &Path, block: &str) -> String {
         block,
         &[podfit, kubectl],
         |command| command,
-        aged,
+        |printed| aged(&printed),
         |bash| {
             bash.current_dir(root).env("KUBECONFIG", suite.cluster.kubeconfig()).stdin(Stdio::null());
         },
@@ -38,7 +38,7 @@ fn run(suite: &Suite, root: &Path, block: &str) -> String {
 }
 
 /// In a table of kubectl, the age of everything is the same.
-fn aged(printed: String) -> String {
+fn aged(printed: &str) -> String {
     let lines = printed.split_inclusive('\n').map(|line| match line.trim_end().rsplit_once(' ') {
         Some((before, age)) if is_age(age) => format!("{before} 5s\n"),
         _ => line.to_owned(),

@@ -21,7 +21,7 @@ pub const CASES: &[Case] = &[
     case("the_api_server_refuses_what_a_schema_can_say", Needs::LocalAlone, refused),
 ];
 
-const POLICIES: &str = "/apis/podfit.dev/v1alpha1/sizingpolicies";
+pub const POLICIES: &str = "/apis/podfit.dev/v1alpha1/sizingpolicies";
 
 const OVERLAY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/overlays/cluster-policies");
 
@@ -160,14 +160,14 @@ fn refused(suite: &Suite) {
 }
 
 /// The overlay, its CRD first.
-fn install(suite: &Suite) {
+pub fn install(suite: &Suite) {
     apply(suite, &["-f", &format!("{OVERLAY}/crd.yaml")]);
     wait_for("the CRD", || (suite.cluster.get(POLICIES).code == 200).then_some(()));
     apply(suite, &["-k", OVERLAY]);
 }
 
 /// As the other cases need it.
-fn restore(suite: &Suite) {
+pub fn restore(suite: &Suite) {
     suite.cluster.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/sizingpolicies.podfit.dev").object();
     apply(suite, &["-k", &format!("{DEPLOY}/base")]);
     suite.local().installation.route_home();
@@ -179,21 +179,21 @@ fn apply(suite: &Suite, what: &[&str]) {
     assert_eq!((printed.code, printed.error.as_str()), (0, ""));
 }
 
-fn policy(name: &str, spec: &Value) -> Value {
+pub fn policy(name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "podfit.dev/v1alpha1", "kind": "SizingPolicy", "metadata": {"name": name}, "spec": spec})
 }
 
-fn put(suite: &Suite, name: &str, spec: &Value) {
+pub fn put(suite: &Suite, name: &str, spec: &Value) {
     let file = policy(name, spec).to_string();
     let printed = suite.cluster.kubectl(&["apply", "-f", "-"], &file);
     assert_eq!((printed.code, printed.error.as_str()), (0, ""), "{file}");
 }
 
-fn create(namespace: &Namespace<'_>) -> Answer {
+pub fn create(namespace: &Namespace<'_>) -> Answer {
     namespace.cluster.create(&format!("{}?dryRun=All", namespace.path("pods")), &pod("web", bad_container()))
 }
 
-fn is_refused(namespace: &Namespace<'_>) -> bool {
+pub fn is_refused(namespace: &Namespace<'_>) -> bool {
     create(namespace).message().contains("uses the image \"example.com/app\", which has no tag")
 }
 
