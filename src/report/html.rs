@@ -51,7 +51,8 @@ fn summary(report: &Report) -> Markup {
     let summary = report.summary();
     html! {
         dl.tiles aria-label="Summary" {
-            (number("Objects", summary.objects, ""))
+            @if let Some(pods) = summary.pods { (number("Pods", pods, "")) }
+            (number(if summary.pods.is_some() { "Owners" } else { "Objects" }, summary.objects, ""))
             @for (mode, number) in MODES.into_iter().zip([summary.deny, summary.warn, summary.audit, summary.inject]) {
                 (page::number(word(mode), number, if number > 0 { class(mode) } else { "zero" }))
             }
@@ -123,7 +124,10 @@ fn row(finding: &ReportedFinding) -> Markup {
             }
             td data-label="Rule" { (finding.rule.id()) }
             td data-label="Policy" { (visible(&finding.policy_says())) }
-            td data-label="Place" { (place(finding.file.as_deref(), finding.span.map(|span| span.start.line))) }
+            td data-label="Place" {
+                (place(finding.file.as_deref(), finding.span.map(|span| span.start.line)))
+                @if let Some(pods) = finding.pods { (count(pods, "Pod")) }
+            }
         }
     }
 }

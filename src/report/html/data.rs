@@ -8,7 +8,7 @@ use serde_json::ser::{CharEscape, Formatter, Serializer};
 use super::Owner;
 use crate::{
     policy::Mode,
-    report::{Report, ReportedFinding, file_name, problem_and_help, visible},
+    report::{Report, ReportedFinding, count, file_name, problem_and_help, visible},
     rules::Rule,
 };
 
@@ -46,6 +46,9 @@ struct FindingData<'a> {
     mode: &'static str,
     rule: &'static str,
     policy: String,
+    /// Of a scan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pods: Option<String>,
     /// Where the text does not name it.
     #[serde(skip_serializing_if = "Option::is_none")]
     container: Option<&'a str>,
@@ -82,6 +85,7 @@ impl<'a> FindingData<'a> {
             mode: finding.mode.as_str(),
             rule: finding.rule.id(),
             policy: finding.policy_says(),
+            pods: finding.pods.map(|pods| count(pods, "Pod")),
             container: finding.container.as_deref().filter(|_| is_injection),
             text,
             help,

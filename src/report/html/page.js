@@ -175,7 +175,7 @@ const ownerName = (owner) =>
 function item(owner, finding) {
   const line = finding.line && owner.file ? `line ${finding.line}` : null;
   const container = finding.container ? `container ${finding.container}` : null;
-  const about = [container, finding.rule, finding.policy, line].filter(Boolean);
+  const about = [container, finding.rule, finding.policy, finding.pods, line].filter(Boolean);
   const what = make("div", "what", make("p", "", finding.text));
   if (finding.help) what.append(make("p", "help", finding.help));
   if (finding.excerpt) what.append(excerpt(finding));

@@ -10,7 +10,7 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// Of the two texts above: a browser runs what has these hashes, and nothing that a name in a Pod has smuggled in.
 const STYLE_HASH: &str = "bzDqxUfmUwaoZJvxPH6GTxLWAROfw8IdElBHVS3915s=";
-const SCRIPT_HASH: &str = "Jhs+VmgEJays0PvGo5HgKRkF4DdfLh4GuDVDBFRxTD0=";
+const SCRIPT_HASH: &str = "6+UkWzj7kNruFGPH83hG/4wDieeHjfBGSC6pdmjSx4o=";
 
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect x='1' y='1' \
                     width='14' height='14' rx='3' fill='none' stroke='%232f6f8f' stroke-width='2'/%3E%3Crect x='5' y='5' \
