@@ -16,6 +16,7 @@ use crate::{
 mod certs;
 mod check;
 mod explain;
+mod export;
 mod fix;
 mod input;
 mod judge;
@@ -57,6 +58,7 @@ enum Command {
     Check(check::Check),
     Fix(fix::Fix),
     Explain(explain::Explain),
+    Export(export::Export),
     Rules(rules::Rules),
     Policy(policy::Policy),
     Certs(certs::Certs),
@@ -111,6 +113,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Check(check) => check.run(output),
         Command::Fix(fix) => fix.run(output),
         Command::Explain(explain) => explain.run(output),
+        Command::Export(export) => export.run(output),
         Command::Rules(rules) => rules.run(output),
         Command::Policy(policy) => policy.run(output),
         Command::Certs(certs) => certs.run().map(|()| Outcome::NothingDenied),

@@ -2,6 +2,7 @@
 
 pub mod certificates;
 mod client;
+pub mod exported;
 pub mod uninstall;
 
 pub use client::{Cluster, ConnectError, Failure};

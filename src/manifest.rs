@@ -51,6 +51,11 @@ pub fn read(text: &str) -> Vec<Result<Document, SyntaxError>> {
         .collect()
 }
 
+/// An object as block YAML, texts of several lines line by line.
+pub fn yaml(object: &serde_json::Value) -> String {
+    emit::block(object, emit::Layout::default()).join("\n") + "\n"
+}
+
 impl Document {
     /// Where a value stands: at most its first line, so that it can be shown. Where the pointer leads to nothing, the
     /// place of the nearest thing above it: its key, or the `name` of a list element.

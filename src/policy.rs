@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::quantity::Quantity;
+use crate::{quantity::Quantity, rules::Rule};
 
 mod exempt;
 mod labels;
@@ -63,6 +63,19 @@ pub struct Policy {
     pub runtime_sizing: Option<RuntimeSizing>,
     pub probes: Option<Probes>,
     pub exemptions: Vec<Exemption>,
+}
+
+impl Policy {
+    /// A rule's mode; none where the policy does not name the rule.
+    pub fn mode(&self, rule: Rule) -> Option<Mode> {
+        match rule {
+            Rule::ResourceLimits => self.resource_limits.as_ref().map(|settings| settings.mode),
+            Rule::ImageTag => self.image_tag.as_ref().map(|settings| settings.mode),
+            Rule::PodIdentity => self.pod_identity.as_ref().map(|settings| settings.mode),
+            Rule::RuntimeSizing => self.runtime_sizing.as_ref().map(|settings| settings.mode),
+            Rule::Probes => self.probes.as_ref().map(|settings| settings.mode),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -139,7 +139,11 @@ impl Call {
 
 impl fmt::Display for Call {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}/{}", self.verb, self.resource, self.name)?;
+        write!(formatter, "{} {}", self.verb, self.resource)?;
+        // A list has none.
+        if !self.name.is_empty() {
+            write!(formatter, "/{}", self.name)?;
+        }
         self.namespace.as_ref().map_or(Ok(()), |namespace| write!(formatter, " in namespace {namespace}"))
     }
 }

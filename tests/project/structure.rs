@@ -35,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "workload",
         ],
     ),
+    ("export", &["policy", "rules", "wishes"]),
     ("manifest", &["node", "patch", "pointer"]),
     ("policies", &["manifest", "node", "policy"]),
     ("report", &["node", "patch", "policy", "rules"]),
@@ -47,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "admission",
             "certs",
             "cluster",
+            "export",
             "fitting",
             "manifest",
             "node",
@@ -67,6 +69,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 const CORE: &[&str] = &[
     "admission",
+    "export",
     "fitting",
     "image",
     "injected",
