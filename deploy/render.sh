@@ -11,13 +11,15 @@ main() {
         echo "deploy/render.sh: helm is not on the PATH; install Helm 3 or 4" >&2
         exit 2
     }
-    mkdir -p "$target"/{base,overlays/{kind,cert-manager,high-availability},policies,dashboards}
+    mkdir -p "$target"/{base,overlays/{kind,cert-manager,high-availability,backstop},policies,dashboards}
     manifests base
     manifests overlays/kind \
         --set image.pullPolicy=Never,policies.preset=default,policies.httpServices=true,logLevel=debug
     manifests overlays/cert-manager --set certificates.source=cert-manager
     manifests overlays/high-availability \
         --set validate.failurePolicy=Fail,replicas=3,priorityClass.create=true
+    manifests overlays/backstop \
+        --set backstop.enabled=true,policies.preset=default,replicas=2
     for preset in audit warn default strict; do
         policy "$preset" --set "policies.preset=$preset"
     done

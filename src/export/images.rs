@@ -6,33 +6,20 @@ use super::{
 };
 use crate::policy::{ImageTag, Pattern};
 
-pub const TOO_LONG: &str =
-    "image-tag: an image whose repository has more than 255 characters, which no node can run, is allowed";
+pub const TOO_LONG: &str = "image-tag: an image of more than 1,000 characters, or with a repository of more than 255, is allowed; no node \
+                            runs it";
 
 /// What container runtimes accept; see `image.rs`, whose parts these are.
-macro_rules! label {
-    () => {
-        "[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?"
-    };
+fn reference() -> String {
+    let label = "[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?";
+    let component = "[0-9a-z]+(?:(?:\\.|__?|-+)[0-9a-z]+)*";
+    let registry = format!("(?:{label}(?:\\.{label})*|\\[[0-9A-Fa-f:]+\\])(?::[0-9]+)?");
+    let digest = "(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})";
+    format!("^(?:{registry}/)?{component}(?:/{component})*(?::[0-9A-Za-z_][0-9A-Za-z_.-]{{0,127}})?(?:@{digest})?$")
 }
-macro_rules! component {
-    () => {
-        "[0-9a-z]+(?:(?:\\.|__?|-+)[0-9a-z]+)*"
-    };
-}
-const REFERENCE: &str = concat!(
-    "^(?:(?:",
-    label!(),
-    "(?:\\.",
-    label!(),
-    ")*|\\[[0-9A-Fa-f:]+\\])(?::[0-9]+)?/)?",
-    component!(),
-    "(?:/",
-    component!(),
-    ")*",
-    "(?::[0-9A-Za-z_][0-9A-Za-z_.-]{0,127})?",
-    "(?:@(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}))?$",
-);
+
+/// A longer text could use up CEL's cost limit, and end the judgement of the whole Pod.
+const LONGEST: usize = 1_000;
 
 /// An ID would pass for a repository's name.
 const ID: &str = "^[0-9a-f]{64}$";
@@ -57,41 +44,33 @@ pub fn judge(settings: &ImageTag, judgement: &Judgement<'_>) -> Vec<Variable> {
 pub const UNREADABLE: &str = "unreadable";
 
 pub fn unreadable([now, before]: [&str; 2]) -> Variable {
+    let (reference, id) = (cel::raw(&reference()), cel::raw(ID));
     let expression = format!(
-        "(variables.{now} + variables.{before}).map(c, c.image)\n  .filter(i, !i.matches({})\n    || i.matches({}))",
-        cel::raw(REFERENCE),
-        cel::raw(ID)
+        "(variables.{now} + variables.{before}).map(c, c.image)\n  \
+         .filter(i, size(i) <= {LONGEST} && (!i.matches({reference})\n    || i.matches({id})))"
     );
     Variable::new(UNREADABLE, expression)
 }
 
 fn is_bad(settings: &ImageTag, judgement: &Judgement<'_>) -> String {
-    let is_loose = if settings.require_digest {
-        " || !c.image.contains('@')".to_owned()
-    } else {
-        loose(&settings.forbidden)
-            .map(|loose| format!("\n      || !c.image.contains('@') && {loose}"))
-            .unwrap_or_default()
-    };
+    let mut reasons = vec![format!("c.image in variables.{UNREADABLE}")];
+    if settings.require_digest {
+        reasons.push("!c.image.contains('@')".to_owned());
+    } else if !settings.forbidden.is_empty() {
+        let loose = cel::raw(&loose(&settings.forbidden));
+        reasons.push(format!("!c.image.contains('@') && c.image.matches({loose})"));
+    }
     // Templates may leave the image open; only a Pod must have one.
-    let is_open = if judgement.ground.judges_templates() {
-        "\n    && !(request.kind.kind != 'Pod' && c.image.trim() == '')"
-    } else {
-        ""
-    };
-    format!("(c.image in variables.{UNREADABLE}{is_loose}){is_open}")
+    let is_open = "\n    && !(request.kind.kind != 'Pod' && c.image.trim() == '')";
+    let is_open = if judgement.ground.judges_templates() { is_open } else { "" };
+    format!("size(c.image) <= {LONGEST}\n    && ({}){is_open}", reasons.join("\n      || "))
 }
 
-/// None where every tag may be used.
-fn loose(forbidden: &[Pattern]) -> Option<String> {
-    if forbidden.is_empty() {
-        return None;
-    }
+fn loose(forbidden: &[Pattern]) -> String {
     let tags = format!(":{}$", cel::alternatives(forbidden, "[0-9A-Za-z_.-]*"));
     // With neither tag nor digest the tag is `latest`.
     let is_latest_forbidden = forbidden.iter().any(|pattern| pattern.matches("latest"));
-    let tags = if is_latest_forbidden { format!("{UNTAGGED}|{tags}") } else { tags };
-    Some(format!("c.image.matches({})", cel::raw(&tags)))
+    if is_latest_forbidden { format!("{UNTAGGED}|{tags}") } else { tags }
 }
 
 /// Only an image that is no reference may be long, or have line breaks, which would cost the whole message.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::panic)]
 
+mod backstop;
 mod chart;
 mod kubectl;
 mod manifests;
@@ -19,7 +20,8 @@ use podfit::manifest;
 use serde_json::Value;
 
 /// The folders that `kubectl apply -k` takes.
-const KUSTOMIZATIONS: [&str; 4] = ["base", "overlays/kind", "overlays/cert-manager", "overlays/high-availability"];
+const KUSTOMIZATIONS: [&str; 5] =
+    ["base", "overlays/kind", "overlays/cert-manager", "overlays/high-availability", "overlays/backstop"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")
