@@ -63,7 +63,11 @@ pub fn unknown(bench: &Bench) {
     let [closed] = plane::free_ports();
     let token = account_token(bench, "default", "default");
     for (server, token, message) in [
-        (format!("https://127.0.0.1:{closed}"), "any", "error: --check: API server not reached to list validatingadmissionpolicies: "),
+        (
+            format!("https://127.0.0.1:{closed}"),
+            "any",
+            "error: --check: API server not reached to list validatingadmissionpolicies: ",
+        ),
         (bench.plane.server.clone(), &token, "error: --check: not allowed to list validatingadmissionpolicies: "),
     ] {
         let kubeconfig = folder.path().join("kubeconfig");

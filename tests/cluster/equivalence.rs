@@ -84,7 +84,7 @@ fn shipped_courts() -> Vec<Court<'static>> {
 
 impl Court<'_> {
     fn export(&self) -> (String, Vec<Value>) {
-        let today = self.ground.map_or_else(case::today, Ground::today);
+        let today = self.ground.map_or(case::TODAY, Ground::today);
         (self.name.clone(), podfit::export::export(&self.policies, today).objects)
     }
 }
@@ -100,7 +100,7 @@ impl NamespaceLabels for Known<'_> {
 /// podfit's own verdict on what the API server would show it.
 fn denies(court: &Court<'_>, case: &Case, request: &Request) -> bool {
     let known = Known(&request.namespace_labels);
-    let today = court.ground.map_or_else(case::today, Ground::today);
+    let today = court.ground.map_or(case::TODAY, Ground::today);
     let settings = Settings { policies: &court.policies, namespaces: Some(&known), today };
     let answer = admission::answer(Phase::Validate, request.review(case).to_string().as_bytes(), &settings);
     let answer: Value = serde_json::from_slice(&answer.body).unwrap();

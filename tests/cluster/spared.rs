@@ -63,22 +63,35 @@ pub fn endings_and_mirrors(bench: &Bench) {
 pub fn thousand(bench: &Bench) {
     let cluster = bench.cluster();
     let exemption = "{reason: r, rules: [resource-limits, image-tag], match: {images: ['vendor.example/*']}}";
-    install(cluster, "thousand", &format!("{{resourceLimits: {{}}, imageTag: {{}}, probes: {{mode: Deny}}, exemptions: [{exemption}]}}"));
+    install(
+        cluster,
+        "thousand",
+        &format!("{{resourceLimits: {{}}, imageTag: {{}}, probes: {{mode: Deny}}, exemptions: [{exemption}]}}"),
+    );
     let mut containers: Vec<Value> = (0..1_000)
-        .map(|index| with(good_container(), &json!({"name": format!("app-{index}"), "image": "registry.example.com/team/application:1.27.3"})))
+        .map(|index| {
+            with(
+                good_container(),
+                &json!({"name": format!("app-{index}"), "image": "registry.example.com/team/application:1.27.3"}),
+            )
+        })
         .collect();
     let all_good = labelled(with(pod("large", json!({})), &json!({"spec": {"containers": containers}})), "thousand");
     create(cluster, &all_good).object();
     containers[999] = bad_container();
     let one_bad = with(all_good, &json!({"spec": {"containers": containers}}));
     let refused = create(cluster, &one_bad);
-    assert!(refused.message().contains(r#"container "app" has no CPU limit"#), "{} {}", refused.code, refused.message());
+    assert!(
+        refused.message().contains(r#"container "app" has no CPU limit"#),
+        "{} {}",
+        refused.code,
+        refused.message()
+    );
 }
 
 fn install(cluster: &Cluster, name: &str, spec: &str) {
-    let text = format!(
-        "{{apiVersion: podfit.dev/v1alpha1, kind: SizingPolicy, metadata: {{name: {name}}}, spec: {spec}}}"
-    );
+    let text =
+        format!("{{apiVersion: podfit.dev/v1alpha1, kind: SizingPolicy, metadata: {{name: {name}}}, spec: {spec}}}");
     let policy = compile(&manifest::read(&text).remove(0).unwrap().node).unwrap();
     let long_ago = Date::constant(2020, 1, 1);
     let exported = export::export(&PolicySet::new(vec![policy]).unwrap(), long_ago);

@@ -4,10 +4,7 @@ use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{
-    chart::template,
-    folder, objects, of_kind, podfit, program, stdout, text,
-};
+use super::{chart::template, folder, objects, of_kind, podfit, program, stdout, text};
 
 /// `PODFIT_UPDATE_DOCUMENTATION=1` writes them.
 #[test]
@@ -15,7 +12,8 @@ fn the_chart_brings_what_podfit_exports_of_its_policies() {
     for preset in ["default", "strict"] {
         let policies = tempfile::tempdir().expect("a folder of our own");
         for policy in [preset, "node-debug"].map(|name| format!("{name}.yaml")) {
-            fs::copy(folder().join("policies").join(&policy), policies.path().join(&policy)).expect("a file of our own");
+            fs::copy(folder().join("policies").join(&policy), policies.path().join(&policy))
+                .expect("a file of our own");
         }
         let exported = podfit(&["export", "--policy", policies.path().to_str().expect("a path of text")]);
         let (path, exported) = (checked_in(preset), stdout(&exported));
@@ -35,7 +33,10 @@ fn namespaces_are_the_charts_own_value() {
         let rendered = objects(&stdout(&template(&helm, &["--namespace=elsewhere", &values])));
         let binding = of_kind(&rendered, "ValidatingAdmissionPolicyBinding")[0];
         let selector = &binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"];
-        assert_eq!(selector[0], json!({"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["a", "elsewhere"]}));
+        assert_eq!(
+            selector[0],
+            json!({"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["a", "elsewhere"]})
+        );
         assert_eq!(selector[1], json!({"key": "podfit.dev/ignore", "operator": "NotIn", "values": ["true"]}));
         // Nothing else has changed on its way through the chart.
         let exported = objects(&text(&checked_in(preset)));

@@ -164,8 +164,14 @@ fn wrong_values_are_refused() {
         ("resources.limits.cpu=null", ["/resources/limits", "cpu"]),
         ("resources.limits.memory=64MB", ["/resources/limits/memory", "pattern"]),
         ("backstop.enabled=true", ["backstop.enabled", "only default and strict refuse"]),
-        ("backstop.enabled=true,policies.preset=default,policies.nodeDebugNamespaces={a}", ["backstop.objects to false", "podfit export"]),
-        ("backstop.enabled=true,policies.preset=strict,policies.extra.shop.imageTag.mode=Deny", ["backstop.objects to false", "policies.extra"]),
+        (
+            "backstop.enabled=true,policies.preset=default,policies.nodeDebugNamespaces={a}",
+            ["backstop.objects to false", "podfit export"],
+        ),
+        (
+            "backstop.enabled=true,policies.preset=strict,policies.extra.shop.imageTag.mode=Deny",
+            ["backstop.objects to false", "policies.extra"],
+        ),
         ("backstop.schedule=", ["/backstop/schedule", "minLength"]),
         ("listenAddress=::", ["listenAddress", "pattern"]),
         ("logLevel=verbose", ["logLevel", "'debug'"]),

@@ -128,7 +128,8 @@ fn the_pods_are_restricted() {
             "{kustomization}"
         );
         let deployments = of_kind(&objects, "Deployment").into_iter().map(|object| &object["spec"]["template"]);
-        let jobs = of_kind(&objects, "CronJob").into_iter().map(|object| &object["spec"]["jobTemplate"]["spec"]["template"]);
+        let jobs =
+            of_kind(&objects, "CronJob").into_iter().map(|object| &object["spec"]["jobTemplate"]["spec"]["template"]);
         for pod in deployments.chain(jobs).map(|template| &template["spec"]) {
             assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{kustomization}");
             assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{kustomization}");
@@ -146,7 +147,8 @@ fn nothing_that_podfit_is_called_for_comes_after_the_webhook_configurations() {
     for (kustomization, objects) in installed() {
         let kinds = objects.iter().map(|object| object["kind"].as_str().expect("a kind"));
         let after: Vec<_> = kinds.skip_while(|kind| !kind.ends_with("WebhookConfiguration")).skip(2).collect();
-        let is_harmless = |kind: &str| matches!(kind, "Certificate" | "Issuer") || kind.starts_with("ValidatingAdmissionPolicy");
+        let is_harmless =
+            |kind: &str| matches!(kind, "Certificate" | "Issuer") || kind.starts_with("ValidatingAdmissionPolicy");
         assert!(after.iter().all(|kind| is_harmless(kind)), "{kustomization}: {after:?}");
     }
 }
