@@ -18,10 +18,11 @@ pub fn install(cluster: &Cluster, sets: &[(String, Vec<Value>)]) {
         objects.iter().for_each(|object| create(cluster, &meant(object, name)));
     }
     // The API server sees changes in their order.
+    let last = format!("after-{}", sets[0].0);
     let canary = podfit::export::export(&podfit::policies::load_default().unwrap(), jiff::civil::date(2026, 1, 1));
-    canary.objects.iter().for_each(|object| create(cluster, &meant(object, "canary")));
+    canary.objects.iter().for_each(|object| create(cluster, &meant(object, &last)));
     let mut pod = pod("canary", bad_container());
-    pod["metadata"]["labels"] = json!({MEANT: "canary"});
+    pod["metadata"]["labels"] = json!({MEANT: last});
     let pods = format!("{}?dryRun=All", path("pods", "default"));
     wait_for("the exported policies", || (cluster.create(&pods, &pod).code == 403).then_some(()));
 }

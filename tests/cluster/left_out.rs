@@ -20,6 +20,7 @@ pub const REFUSED_BY_THE_API: &[(&str, &str)] = &[
     ("image-tag/references#22", "an empty image"),
     ("image-tag/references#39", "a container without an image"),
     ("resource-limits/defaults#12", "a limit that is no quantity"),
+    ("resource-limits/node-critical#6", "a limit that a resize takes away"),
     ("resource-limits/quantities#30", "a negative limit"),
     ("resource-limits/quantities#31", "a limit that is no quantity"),
     ("resource-limits/quantities#32", "a limit that is no quantity"),
