@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use podfit::{
     admission::{self, Phase, Settings},
-    policies,
-    policy::{PolicySet, Rulebook},
+    manifest, policies,
+    policy::{Policy, PolicySet, Rulebook, compile},
 };
 use serde_json::Value;
 
@@ -26,13 +26,14 @@ struct Court<'c> {
     ground: Option<&'c Ground>,
 }
 
-/// Every case under its own policies, under each of deploy/policies, and under those that the chart installs together.
+/// Every case under its own policies, under each of deploy/policies and those that the chart installs together, and under those
+/// of `courts.yaml`.
 pub fn every_case(bench: &Bench) {
     let cases = case::all();
     let own = own_courts(&cases);
-    let shipped = shipped_courts();
+    let others: Vec<Court<'_>> = shipped_courts().into_iter().chain(written_courts()).collect();
     let cluster = bench.cluster();
-    let installed: Vec<_> = own.iter().chain(&shipped).map(Court::export).collect();
+    let installed: Vec<_> = own.iter().chain(&others).map(Court::export).collect();
     exported::install(cluster, &installed);
     let mut outcomes = Outcomes::default();
     for (index, case) in cases.iter().enumerate().filter(|(_, case)| !TOO_SLOW.contains(&case.name.as_str())) {
@@ -42,7 +43,7 @@ pub fn every_case(bench: &Bench) {
                 let of_case = own.iter().find(|court| court.ground == Some(&case.ground)).unwrap();
                 // The API server has a clock of its own.
                 let of_case = Some(of_case).filter(|_| case.ground.today.is_none());
-                for court in of_case.into_iter().chain(&shipped) {
+                for court in of_case.into_iter().chain(&others) {
                     outcomes.note(case, court, denies(court, case, &request), is_refused(cluster, court, &request));
                 }
             }
@@ -80,6 +81,17 @@ fn shipped_courts() -> Vec<Court<'static>> {
             Court { name, policies: policies::load(together.path()).unwrap(), ground: None }
         })
         .collect()
+}
+
+fn written_courts() -> Vec<Court<'static>> {
+    let mut courts: BTreeMap<String, Vec<Policy>> = BTreeMap::new();
+    for document in manifest::read(include_str!("courts.yaml")) {
+        let node = document.unwrap().node;
+        let court = ["metadata", "labels", "court"].iter().fold(&node, |node, key| node.get(key).unwrap());
+        courts.entry(court.as_text().unwrap().to_owned()).or_default().push(compile(&node).unwrap());
+    }
+    let court = |(name, policies)| Court { name, policies: PolicySet::new(policies).unwrap(), ground: None };
+    courts.into_iter().map(court).collect()
 }
 
 impl Court<'_> {
