@@ -11,7 +11,7 @@ main() {
         echo "deploy/render.sh: helm is not on the PATH; install Helm 3 or 4" >&2
         exit 2
     }
-    mkdir -p "$target"/{base,overlays/{kind,cert-manager,high-availability,cluster-policies},policies,dashboards}
+    mkdir -p "$target"/{base,overlays/{kind,cert-manager,high-availability,cluster-policies,backstop},policies,dashboards}
     manifests base
     manifests overlays/kind \
         --set image.pullPolicy=Never,policies.preset=default,policies.httpServices=true,logLevel=debug
@@ -21,6 +21,8 @@ main() {
     manifests overlays/cluster-policies \
         --set policies.preset=none,policies.fromCluster=true --set-json 'policies.nodeDebugNamespaces=[]'
     cp chart/crds/sizingpolicies.yaml "$target/overlays/cluster-policies/crd.yaml"
+    manifests overlays/backstop \
+        --set backstop.enabled=true,policies.preset=default,replicas=2
     for preset in audit warn default strict; do
         policy "$preset" --set "policies.preset=$preset"
     done

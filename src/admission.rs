@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde_json::value::RawValue;
 
 use crate::{
-    fitting::Pod,
+    fitting::{self, Pod},
     patch,
     policy::{InForce, Mode, Rulebook},
     resize,
@@ -181,7 +181,7 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
     match phase {
         Phase::Mutate => mutation(&head, &verdict, &pod),
         Phase::Validate => {
-            scope.narrow(&mut verdict);
+            scope.narrow(&mut verdict, &object);
             if head.operation == Operation::Update
                 && !verdict.findings.is_empty()
                 && let Err(why) = ratchet(&mut verdict, old_object, &object, &in_force, settings.today)
@@ -237,9 +237,9 @@ impl Scope {
     }
 
     /// Drops what this request is not judged for, and gives each finding the mode of the answer.
-    fn narrow(self, verdict: &mut Verdict<'_>) {
+    fn narrow(self, verdict: &mut Verdict<'_>, object: &Workload<'_>) {
         verdict.findings.retain_mut(|finding| {
-            finding.mode = admission_mode(finding, self.kind);
+            finding.mode = admission_mode(finding, object);
             finding.mode != Mode::Disabled && self.only.is_none_or(|rules| rules.contains(&finding.rule))
         });
     }
@@ -247,13 +247,13 @@ impl Scope {
 
 /// The mode of a finding in an admission answer. An injection that is missing in the final Pod may be our own outage, so it is
 /// audited; a missing limit stays what the policy says, although a default would have repaired it.
-pub fn admission_mode(finding: &Finding<'_>, kind: Kind) -> Mode {
-    if kind.is_template() {
+pub fn admission_mode(finding: &Finding<'_>, object: &Workload<'_>) -> Mode {
+    if object.kind.is_template() {
         return if finding.mode == Mode::Inject { Mode::Disabled } else { finding.mode.min(finding.templates) };
     }
     match (finding.mode, finding.policy_mode) {
         (Mode::Inject, Mode::Inject) => Mode::Audit,
-        (Mode::Inject, policy_mode) => policy_mode,
+        (Mode::Inject, policy_mode) => fitting::spared(policy_mode, object),
         (mode, _) => mode,
     }
 }

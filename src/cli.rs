@@ -18,6 +18,7 @@ mod check;
 #[cfg(feature = "cluster")]
 mod connect;
 mod explain;
+mod export;
 mod fix;
 mod input;
 mod judge;
@@ -66,6 +67,7 @@ enum Command {
     #[cfg(feature = "cluster")]
     Scan(scan::Scan),
     Test(test::Test),
+    Export(export::Export),
     Rules(rules::Rules),
     Policy(policy::Policy),
     Certs(certs::Certs),
@@ -123,6 +125,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         #[cfg(feature = "cluster")]
         Command::Scan(scan) => scan.run(output),
         Command::Test(test) => test.run(output),
+        Command::Export(export) => export.run(output),
         Command::Rules(rules) => rules.run(output),
         Command::Policy(policy) => policy.run(output),
         Command::Certs(certs) => certs.run().map(|()| Outcome::NothingDenied),

@@ -3,6 +3,7 @@
 
 pub mod certificates;
 mod client;
+pub mod exported;
 mod governance;
 mod list;
 pub mod policies;

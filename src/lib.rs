@@ -8,15 +8,17 @@
 //!
 //! Core (pure: no clock, files, network, async or state): `admission` and `resize`, `review`, `rules`, `runtimes`, `fitting`
 //! (a container as rules see it), `wishes` and `injected` (our annotations, read and written), `verdict`, `patch`, `policy`,
-//! `suite` (tests of policies), `reader` (of both), and the values below: `workload`, `object`, `node`, `quantity`, `image`,
-//! `pointer`, `json`. Around it: `manifest` (YAML and JSON text), `policies` (where policies come from), `report` (what people
-//! and programs read), `certs`, `cli`, `server`, `cluster` (everything that talks to an API server).
+//! `export` (the same judgement as in-tree policies), `suite` (tests of policies), `reader` (of both policies and suites), and the
+//! values below: `workload`, `object`, `node`, `quantity`, `image`, `pointer`, `json`. Around it: `manifest` (YAML and JSON text),
+//! `policies` (where policies come from), `report` (what people and programs read), `certs`, `cli`, `server`, `cluster`
+//! (everything that talks to an API server).
 
 pub mod admission;
 pub mod certs;
 pub mod cli;
 #[cfg(feature = "cluster")]
 pub mod cluster;
+pub mod export;
 pub mod fitting;
 pub mod image;
 pub mod injected;

@@ -135,6 +135,11 @@ fn known_opt_in(word: &str) -> Option<&str> {
     runtimes::is_opt_in(word).then_some(word)
 }
 
+/// Whether a word of the annotation `podfit.dev/skip` means anything.
+pub fn can_be_skipped(word: &str) -> bool {
+    known_skip(word).is_some()
+}
+
 /// Variables of a policy's own are not known here: any name that could be a variable's is taken.
 fn known_skip(word: &str) -> Option<&str> {
     let variable = word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');

@@ -264,7 +264,7 @@ fn answer_as_admission(workload: &Workload<'_>, verdict: &mut Verdict<'_>) {
     }
     let is_spared = workload.metadata.controller_kind().is_some() || workload.metadata.deletion.0;
     verdict.findings.retain_mut(|finding| {
-        finding.mode = admission::admission_mode(finding, workload.kind);
+        finding.mode = admission::admission_mode(finding, workload);
         finding.mode != Mode::Disabled && !is_spared
     });
 }

@@ -183,6 +183,7 @@ impl Call {
 impl fmt::Display for Call {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.verb, self.resource)?;
+        // A list has none.
         if !self.name.is_empty() {
             write!(formatter, "/{}", self.name)?;
         }

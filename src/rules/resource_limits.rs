@@ -139,7 +139,8 @@ fn no_limit(basis: Basis) -> &'static str {
     }
 }
 
-fn example(basis: Basis) -> &'static str {
+/// What to write instead.
+pub fn example(basis: Basis) -> &'static str {
     match basis {
         Basis::Cpu => "such as 500m",
         Basis::Memory => "such as 256Mi",

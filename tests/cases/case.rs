@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// The day of cases that name none.
-const TODAY: Date = date(2026, 11, 22);
+pub const TODAY: Date = date(2026, 11, 22);
 
 pub struct Case {
     /// `folder/file`, and the row's number.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::panic)]
 
+mod backstop;
 mod chart;
 mod kubectl;
 mod manifests;
@@ -19,8 +20,14 @@ use podfit::manifest;
 use serde_json::Value;
 
 /// The folders that `kubectl apply -k` takes.
-const KUSTOMIZATIONS: [&str; 5] =
-    ["base", "overlays/kind", "overlays/cert-manager", "overlays/high-availability", "overlays/cluster-policies"];
+const KUSTOMIZATIONS: [&str; 6] = [
+    "base",
+    "overlays/kind",
+    "overlays/cert-manager",
+    "overlays/high-availability",
+    "overlays/cluster-policies",
+    "overlays/backstop",
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")

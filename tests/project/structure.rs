@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "workload",
         ],
     ),
+    ("export", &["policy", "rules", "wishes"]),
     ("manifest", &["node", "patch", "pointer"]),
     ("policies", &["manifest", "node", "policy"]),
     ("report", &["node", "patch", "policy", "rules"]),
@@ -52,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "admission",
             "certs",
             "cluster",
+            "export",
             "fitting",
             "manifest",
             "node",
@@ -73,6 +75,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 const CORE: &[&str] = &[
     "admission",
+    "export",
     "fitting",
     "image",
     "injected",

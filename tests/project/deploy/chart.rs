@@ -195,6 +195,16 @@ fn wrong_values_are_refused() {
         ("certificates.secret.caBundle=LS0t", ["/certificates/secret/caBundle", "pattern"]),
         ("resources.limits.cpu=null", ["/resources/limits", "cpu"]),
         ("resources.limits.memory=64MB", ["/resources/limits/memory", "pattern"]),
+        ("backstop.enabled=true", ["backstop.enabled", "only default and strict refuse"]),
+        (
+            "backstop.enabled=true,policies.preset=default,policies.nodeDebugNamespaces={a}",
+            ["backstop.objects to false", "podfit export"],
+        ),
+        (
+            "backstop.enabled=true,policies.preset=strict,policies.extra.shop.imageTag.mode=Deny",
+            ["backstop.objects to false", "policies.extra"],
+        ),
+        ("backstop.schedule=", ["/backstop/schedule", "minLength"]),
         ("listenAddress=::", ["listenAddress", "pattern"]),
         ("logLevel=verbose", ["logLevel", "'debug'"]),
         ("monitoring.serviceMonitor.enabled=yes", ["/monitoring/serviceMonitor/enabled", "boolean"]),
@@ -209,7 +219,7 @@ fn wrong_values_are_refused() {
     }
 }
 
-fn template(helm: &Path, arguments: &[&str]) -> Output {
+pub fn template(helm: &Path, arguments: &[&str]) -> Output {
     let mut command = with_program("helm", helm);
     command.args(["template", "podfit", "--namespace=podfit-system"]).arg(folder().join("chart"));
     command.args(arguments).output().expect("helm runs")
