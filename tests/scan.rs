@@ -81,6 +81,7 @@ fn programs_read_the_same_report_with_numbers_of_pods() {
     for (format, part) in [
         ("sarif", "\"fullyQualifiedName\": \"shop/Deployment/api\""),
         ("junit", "<testsuite name=\"Deployment shop/api\" tests=\"5\" failures=\"2\""),
+        ("html", "\"pods\":\"2 Pods\""),
         ("github", "::error title=image-tag%3A image has no fixed tag::Deployment shop/api: container \"api\" uses"),
     ] {
         let printed = scan(&stand_in, &["-n", "shop", "-o", format]);
