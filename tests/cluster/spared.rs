@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Bench,
-    cluster::{Answer, Call, Cluster, path},
+    cluster::{Answer, Call, Cluster, path, wait_for},
     exported::{self, MEANT},
     pods::{bad_container, good_container, pod, with},
 };
@@ -54,9 +54,13 @@ pub fn endings_and_mirrors(bench: &Bench) {
     let mirror = with(pod("mirror", bad_container()), &json!({"metadata": metadata, "spec": {"nodeName": "n1"}}));
     let mirror = labelled(mirror, "spared");
     assert!(is_refused(&create(cluster, &mirror)));
-    let (method, path) = (Method::POST, format!("{pods}?dryRun=All"));
     let user = Some(("system:node:n1", "system:nodes"));
-    cluster.call(Call { method, path, body: Some(&mirror), user, ..Call::default() }).object();
+    // The API server hears of a new node a moment later.
+    wait_for("a mirror Pod of a node", || {
+        let path = format!("{pods}?dryRun=All");
+        let call = Call { method: Method::POST, path, body: Some(&mirror), user, ..Call::default() };
+        (cluster.call(call).code == 201).then_some(())
+    });
 }
 
 /// With the last container at fault, by the rules that cost most.
