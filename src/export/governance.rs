@@ -166,9 +166,12 @@ mod tests {
         Governance::of(Rule::ImageTag, ground).map(|governance| governance.conditions)
     }
 
+    /// What it is, the policies, and the conditions of the last.
+    type Row = (&'static str, &'static [&'static str], Option<&'static [&'static str]>);
+
     #[test]
     fn a_policy_governs_where_no_higher_one_does() {
-        let rows: [(&str, &[&str], Option<&[&str]>); 8] = [
+        let rows: [Row; 8] = [
             ("alone", &["{imageTag: {}}"], Some(&[])),
             ("below one that names another rule", &["{priority: 1, probes: {}}", "{imageTag: {}}"], Some(&[])),
             ("below one for the same", &["{priority: 1, imageTag: {mode: Warn}}", "{imageTag: {}}"], None),
