@@ -56,9 +56,10 @@ fuzz SECONDS='60':
     cp Cargo.lock fuzz/
     cargo +nightly fuzz run review fuzz/corpus/review examples -- -max_total_time={{ SECONDS }} -max_len=16384
 
-# Writes what the commands of the README and of docs/ print now into them; the tests only compare.
+# Writes what the commands of the README and of docs/ print now into them, and what podfit exports into the chart; the tests
+# only compare.
 readme:
-    PODFIT_UPDATE_DOCUMENTATION=1 cargo test --test project documentation
+    PODFIT_UPDATE_DOCUMENTATION=1 cargo test --test project -- documentation backstop
 
 # Renders what is in deploy/ from its chart; the tests only compare. Needs helm.
 deploy:

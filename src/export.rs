@@ -1,6 +1,6 @@
-//! The `Deny` rules of policies as ValidatingAdmissionPolicy objects with their bindings, and a list of what CEL cannot say of
-//! them. The API server judges by them without podfit, and never more strictly than podfit. `cli/export.rs` prints them and
-//! compares them with what is installed.
+//! The `Deny` rules of policies as in-tree policies (`ValidatingAdmissionPolicy` and binding), and a list of what CEL cannot say
+//! of them. The API server judges by them without podfit, and never more strictly than podfit. `cli/export.rs` prints them
+//! and compares them with what is installed.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ use governance::Governance;
 /// What is to be installed, and what it leaves out.
 #[derive(Debug, Default, PartialEq)]
 pub struct Export {
-    /// Of each policy the ValidatingAdmissionPolicy, and behind it its binding; in the order in which policies rule.
+    /// Of each policy the `ValidatingAdmissionPolicy`, and behind it its binding; in the order in which policies rule.
     pub objects: Vec<Value>,
     /// What only podfit refuses, one a line.
     pub unsaid: Vec<String>,
@@ -103,8 +103,12 @@ impl<'p> Ground<'p> {
             export.objects.push(objects::policy(self, &judgements, &variables(self, &judgements)));
             export.objects.push(objects::binding(policy));
         }
-        unsaid.dedup();
-        export.unsaid.extend(unsaid.into_iter().map(|what| format!("policy {}: {what}", policy.name)));
+        for what in unsaid.iter().map(|what| format!("policy {}: {what}", policy.name)) {
+            // An exemption of several rules says it for each.
+            if !export.unsaid.contains(&what) {
+                export.unsaid.push(what);
+            }
+        }
     }
 
     fn judgements(self) -> Vec<Judgement<'p>> {
@@ -157,12 +161,79 @@ impl Judgement<'_> {
 /// All of a policy's, each behind those that it refers to. The last lists everything that is wrong.
 fn variables(ground: Ground<'_>, judgements: &[Judgement<'_>]) -> Vec<Variable> {
     let needs_full_names = judgements.iter().any(|judgement| judgement.exemptions.need_full_names);
-    let mut variables = containers::subject(ground);
+    let mut variables = vec![objects::spared(ground)];
+    variables.extend(containers::subject(ground));
     variables.extend(governance::variables(ground));
     variables.extend(judgements.iter().flat_map(|judgement| judgement.exemptions.variables.clone()));
     variables.extend(containers::lists(needs_full_names));
     variables.extend(judgements.iter().flat_map(Judgement::variables));
     let keys: Vec<String> = judgements.iter().map(|it| format!("variables.{}", it.rule.policy_key())).collect();
-    variables.push(Variable::new(objects::PROBLEMS, keys.join(" + ")));
+    let problems = format!("variables.{} ? [] : {}", objects::SPARED, keys.join(" + "));
+    variables.push(Variable::new(objects::PROBLEMS, problems));
     cel::without_unused(variables, objects::PROBLEMS)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::policy::fixture;
+
+    fn exported(name: &str, spec: &str) -> (Vec<String>, Vec<String>) {
+        let set = PolicySet::new(vec![fixture::policy(name, spec)]).unwrap();
+        let Export { objects, unsaid } = export(&set, date(2026, 11, 24));
+        (objects.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect(), unsaid)
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_listed() {
+        let image = format!("policy one: {}", images::TOO_LONG);
+        let sizing = format!("policy one: {RUNTIME_SIZING}");
+        let large = TOO_LARGE.to_owned();
+        let until = "policy one: the exemption \"vendor\" ends with 2027-01-31, and for an UPDATE it goes on until the policy is \
+                     exported again: CEL knows the time of a CREATE alone";
+        let exempt = |rules: &str, last: &str| {
+            format!(
+                "{{resourceLimits: {{}}, imageTag: {{}}, exemptions: [{{reason: vendor, expires: {last}, rules: [{rules}], match: {{containers: [a]}}}}]}}"
+            )
+        };
+        let rows = [
+            ("nothing to refuse", "{imageTag: {mode: Warn}, podIdentity: {}}".to_owned(), 0, vec![]),
+            ("limits alone", "{resourceLimits: {}}".to_owned(), 2, vec![large.clone()]),
+            ("images", "{imageTag: {}}".to_owned(), 2, vec![image.clone(), large.clone()]),
+            ("sizing alone", "{runtimeSizing: {mode: Deny}}".to_owned(), 0, vec![sizing.clone()]),
+            (
+                "sizing too",
+                "{resourceLimits: {}, runtimeSizing: {mode: Deny}}".to_owned(),
+                2,
+                vec![sizing, large.clone()],
+            ),
+            (
+                "an exemption that ends, of two rules",
+                exempt("resource-limits, image-tag", "2027-01-31"),
+                2,
+                vec![until.to_owned(), image.clone(), large.clone()],
+            ),
+            ("one that has ended", exempt("image-tag", "2026-11-23"), 2, vec![image, large.clone()]),
+        ];
+        for (name, spec, objects, expected) in rows {
+            let (names, unsaid) = exported("one", &spec);
+            assert_eq!(names, vec!["podfit-one"; objects], "{name}");
+            assert_eq!(unsaid, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_object_can_have_is_listed() {
+        let long = |length: usize| "a".repeat(length);
+        assert_eq!(exported(&long(246), "{resourceLimits: {}}").0.len(), 2);
+        let (names, unsaid) = exported(&long(247), "{resourceLimits: {}}");
+        assert_eq!(names, [""; 0]);
+        let expected = format!(
+            "policy {0}: nothing of it is exported: `podfit-{0}` is too long for the name of an object",
+            long(247)
+        );
+        assert_eq!(unsaid, [expected]);
+    }
 }

@@ -196,12 +196,12 @@ pub enum ProbeKind {
 }
 
 #[cfg(test)]
-mod fixture {
+pub(crate) mod fixture {
     use super::{Policy, compile};
     use crate::manifest;
 
     /// The policy of this name whose `spec` is given in YAML's flow style.
-    pub(super) fn policy(name: &str, spec: &str) -> Policy {
+    pub fn policy(name: &str, spec: &str) -> Policy {
         let text = format!(
             "{{apiVersion: podfit.dev/v1alpha1, kind: SizingPolicy, metadata: {{name: {name}}}, spec: {spec}}}"
         );

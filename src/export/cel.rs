@@ -121,3 +121,63 @@ fn label(labels: &str, requirement: &Requirement) -> String {
 pub fn all(conditions: &[String]) -> String {
     if conditions.is_empty() { "true".to_owned() } else { conditions.join("\n&& ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patterns(texts: &[&str]) -> Vec<Pattern> {
+        texts.iter().map(|text| Pattern::parse(text).unwrap()).collect()
+    }
+
+    #[test]
+    fn texts_are_among_patterns() {
+        let rows: [(&[&str], Option<&str>); 6] = [
+            (&["shop"], Some("x == 'shop'")),
+            (&["shop", "bank"], Some("x in ['shop', 'bank']")),
+            (&["shop", "team-*"], Some("x.matches(r'^(?:shop|team-(?s:.*))$')")),
+            (&["a.b:1+c[*]"], Some(r"x.matches(r'^(?:a\x{2e}b:1\x{2b}c\x{5b}(?s:.*)\x{5d})$')")),
+            (&["shop", "**"], None),
+            (&[], Some("x in []")),
+        ];
+        for (texts, expected) in rows {
+            assert_eq!(among("x", &patterns(texts)).as_deref(), expected, "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn literals_stay_literals() {
+        let rows = [("it's", r"'it\'s'"), (r"a\b", r"'a\\b'"), ("a\nb", r"'a\u000ab'"), (r#""ü""#, r#"'"ü"'"#)];
+        for (text, expected) in rows {
+            assert_eq!(quoted(text), expected);
+        }
+    }
+
+    #[test]
+    fn labels_are_asked_as_the_api_asks_them() {
+        let requirement = |operator, values: &[&str]| Requirement {
+            key: "team".to_owned(),
+            operator,
+            values: values.iter().map(ToString::to_string).collect(),
+        };
+        let rows = [
+            (requirement(Operator::In, &["a", ""]), "'team' in l && l['team'] in ['a', '']"),
+            (requirement(Operator::NotIn, &["a"]), "!('team' in l && l['team'] in ['a'])"),
+            (requirement(Operator::Exists, &[]), "'team' in l"),
+            (requirement(Operator::DoesNotExist, &[]), "!('team' in l)"),
+        ];
+        for (requirement, expected) in rows {
+            let selector = LabelSelector { requirements: vec![requirement] };
+            assert_eq!(labelled("l", &selector), [expected]);
+        }
+    }
+
+    #[test]
+    fn variables_that_nobody_needs_go() {
+        let variables =
+            [("a", "1"), ("ab", "2"), ("b", "variables.ab + 1"), ("c", "variables.a"), ("last", "variables.b")];
+        let variables = variables.map(|(name, expression)| Variable::new(name, expression));
+        let kept: Vec<_> = without_unused(variables.into(), "last").into_iter().map(|variable| variable.name).collect();
+        assert_eq!(kept, ["ab", "b", "last"]);
+    }
+}

@@ -66,3 +66,54 @@ fn compare(place: &str, wanted: &Value, found: &Value, places: &mut Vec<String>)
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_difference_is_named() {
+        let object =
+            |kind: &str, name: &str, spec: Value| json!({"kind": kind, "metadata": {"name": name}, "spec": spec});
+        let wanted = || object("Policy", "a", json!({"list": [{"x": 1}, {"x": 2}], "map": {"k": "v"}}));
+        let rows: [(&str, Vec<Value>, &[&str]); 8] = [
+            ("the same", vec![wanted()], &[]),
+            (
+                "with what says nothing",
+                vec![object(
+                    "Policy",
+                    "a",
+                    json!({"list": [{"x": 1}, {"x": 2}], "map": {"k": "v", "e": {}}, "n": null, "l": []}),
+                )],
+                &[],
+            ),
+            ("nothing", vec![], &["Policy/a: is not installed"]),
+            (
+                "another value",
+                vec![object("Policy", "a", json!({"list": [{"x": 1}, {"x": 3}], "map": {"k": "v"}}))],
+                &["Policy/a: spec.list[1].x differs"],
+            ),
+            (
+                "a longer list",
+                vec![object("Policy", "a", json!({"list": [{"x": 1}, {"x": 2}, {"x": 3}], "map": {"k": "v"}}))],
+                &["Policy/a: spec.list differs"],
+            ),
+            (
+                "one key more and one less",
+                vec![object("Policy", "a", json!({"list": [{"x": 1}, {"x": 2}], "map": {"m": true}}))],
+                &["Policy/a: spec.map.k differs", "Policy/a: spec.map.m differs"],
+            ),
+            ("no spec", vec![object("Policy", "a", Value::Null)], &["Policy/a: spec differs"]),
+            (
+                "something else too",
+                vec![object("Binding", "a", json!({})), wanted()],
+                &["Binding/a: is installed, and no policy asks for it"],
+            ),
+        ];
+        for (name, installed, expected) in rows {
+            assert_eq!(differences(&[wanted()], &installed), expected, "{name}");
+        }
+    }
+}

@@ -41,7 +41,9 @@ impl Exemptions {
 
     /// Behind a condition on the container `c`: that no exemption covers it.
     pub fn none_covers(&self) -> String {
-        self.conditions.iter().map(|condition| format!("\n    && !({condition})")).collect()
+        let conditions: Vec<String> =
+            self.conditions.iter().map(|condition| format!("\n    && !({condition})")).collect();
+        conditions.concat()
     }
 
     fn add(&mut self, rule: Rule, policy: &Policy, exemption: &Exemption, ground: Ground<'_>) {

@@ -149,3 +149,91 @@ fn excluded(patterns: &[Pattern]) -> Option<String> {
 pub fn pod_labels(selector: &LabelSelector) -> Vec<String> {
     cel::labelled("variables.labels", selector)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::policy::{PolicySet, fixture};
+
+    /// The conditions of the last policy's image rule, where it governs at all.
+    fn conditions(specs: &[&str]) -> Option<Vec<String>> {
+        let policies = specs.iter().enumerate().map(|(index, spec)| fixture::policy(&format!("p-{index}"), spec));
+        let set = PolicySet::new(policies.collect()).unwrap();
+        let index = set.policies().len() - 1;
+        let ground = Ground { policies: set.policies(), index, today: date(2026, 1, 1) };
+        Governance::of(Rule::ImageTag, ground).map(|governance| governance.conditions)
+    }
+
+    /// What it is, the policies, and the conditions of the last.
+    type Row = (&'static str, &'static [&'static str], Option<&'static [&'static str]>);
+
+    #[test]
+    fn a_policy_governs_where_no_higher_one_does() {
+        let rows: [Row; 8] = [
+            ("alone", &["{imageTag: {}}"], Some(&[])),
+            ("below one that names another rule", &["{priority: 1, probes: {}}", "{imageTag: {}}"], Some(&[])),
+            ("below one for the same", &["{priority: 1, imageTag: {mode: Warn}}", "{imageTag: {}}"], None),
+            (
+                "below one for all",
+                &[
+                    "{priority: 1, match: {excludeNamespaces: []}, imageTag: {}}",
+                    "{match: {namespaces: [a]}, imageTag: {}}",
+                ],
+                None,
+            ),
+            (
+                "below one for some",
+                &["{priority: 1, match: {namespaces: ['a*']}, imageTag: {}}", "{imageTag: {}}"],
+                Some(&["!variables.matches_p_0"]),
+            ),
+            (
+                "below one for others",
+                &[
+                    "{priority: 1, match: {namespaces: [bank]}, imageTag: {}}",
+                    "{match: {namespaces: ['sh*', shop]}, imageTag: {}}",
+                ],
+                Some(&["request.namespace.matches(r'^(?:sh(?s:.*)|shop)$')"]),
+            ),
+            (
+                "by wildcards and labels",
+                &["{match: {excludeNamespaces: [a, 'b*'], podSelector: {matchLabels: {tier: web}}}, imageTag: {}}"],
+                Some(&[
+                    "!(request.namespace.matches(r'^(?:b(?s:.*))$'))",
+                    "'tier' in variables.labels && variables.labels['tier'] in ['web']",
+                ]),
+            ),
+            ("nowhere", &["{match: {excludeNamespaces: ['*']}, imageTag: {}}"], Some(&["false"])),
+        ];
+        for (name, specs, expected) in rows {
+            let found = conditions(specs);
+            assert_eq!(
+                found.as_deref(),
+                expected.map(|it| it.iter().map(ToString::to_string).collect::<Vec<_>>()).as_deref(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_binding_says_what_labels_of_namespaces_can() {
+        let ignored = r#"{"key":"podfit.dev/ignore","operator":"NotIn","values":["true"]}"#;
+        let rows = [
+            ("{match: {excludeNamespaces: []}}", ""),
+            (
+                "{match: {namespaces: [a, b]}}",
+                r#"{"key":"kubernetes.io/metadata.name","operator":"In","values":["a","b"]},{"key":"kubernetes.io/metadata.name","operator":"NotIn","values":["kube-system","kube-public","kube-node-lease"]},"#,
+            ),
+            ("{match: {namespaces: [a, 'b*'], excludeNamespaces: ['b-*']}}", ""),
+            (
+                "{match: {excludeNamespaces: [], namespaceSelector: {matchExpressions: [{key: team, operator: Exists}]}}}",
+                r#"{"key":"team","operator":"Exists"},"#,
+            ),
+        ];
+        for (spec, expected) in rows {
+            let selector = namespace_selector(&fixture::policy("one", spec).selector);
+            assert_eq!(selector.to_string(), format!(r#"{{"matchExpressions":[{expected}{ignored}]}}"#), "{spec}");
+        }
+    }
+}

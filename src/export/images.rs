@@ -95,3 +95,51 @@ fn words(settings: &ImageTag, signature: &str) -> String {
          + {signature}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+
+    use super::*;
+    use crate::image::{Image, ImageError};
+
+    fn is_unreadable(image: &str) -> bool {
+        let matches = |expression: &str| Regex::new(expression).unwrap().is_match(image);
+        !matches(&reference()) || matches(ID)
+    }
+
+    /// But for the length of a repository.
+    fn is_alike(image: &str) -> bool {
+        let expected = Image::parse(image).err().filter(|error| *error != ImageError::RepositoryTooLong);
+        is_unreadable(image) == expected.is_some()
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_reference_for_both_or_for_neither(image in r"\PC{0,60}") {
+            prop_assert!(is_alike(&image));
+        }
+
+        #[test]
+        fn what_resembles_a_reference_is_one_for_both_or_for_neither(
+            image in r"([a-zA-Z0-9._\-]{0,8}[:/\[\]]){0,3}[a-z0-9._\-]{0,10}(:[a-zA-Z0-9._\-]{0,130})?(@sha(256|512):[0-9a-f]{63,65})?"
+        ) {
+            prop_assert!(is_alike(&image));
+        }
+
+        #[test]
+        fn tags_are_forbidden_by_both_or_by_neither(
+            image in r"([a-z]{1,3}:?[0-9]{0,2}/)?[a-z]{1,3}(:[a-z.1-]{1,4}|:latest)?",
+            forbidden in prop::collection::vec(r"[a-z.1]{0,2}\*?[a-z.]{0,2}|latest|l\*", 1..4),
+        ) {
+            let forbidden: Vec<Pattern> = forbidden.iter().filter_map(|text| Pattern::parse(text).ok()).collect();
+            prop_assume!(!forbidden.is_empty());
+            if let Ok(parsed) = Image::parse(&image) {
+                let tag = parsed.effective_tag().unwrap();
+                let expected = forbidden.iter().any(|pattern| pattern.matches(tag));
+                prop_assert_eq!(Regex::new(&loose(&forbidden)).unwrap().is_match(&image), expected);
+            }
+        }
+    }
+}

@@ -36,8 +36,8 @@ pub fn differences(bench: &Bench) {
     let milder = r#"{"spec": {"validationActions": ["Warn"], "matchResources": {"objectSelector": {"matchLabels": {"a": "b"}}}}}"#;
     kubectl(&["patch", "validatingadmissionpolicybinding", "podfit-default", "--type=merge", "-p", milder], "");
     let places = ["spec.validationActions[0]", "spec.matchResources.objectSelector"];
-    let changed: String = places.iter().map(|place| format!("{binding}: {place} differs\n")).collect();
-    assert_eq!(check(bench), (1, changed));
+    let changed = places.map(|place| format!("{binding}: {place} differs\n"));
+    assert_eq!(check(bench), (1, changed.concat()));
     kubectl(&["delete", "validatingadmissionpolicybinding", "podfit-default"], "");
     let stricter = podfit(&["export", "--policy", &format!("{DEPLOY}/policies/strict.yaml")], None);
     kubectl(&["apply", "-f", "-"], &String::from_utf8(stricter.stdout).unwrap());

@@ -1,7 +1,11 @@
 //! The shared cases, each judged once by podfit and once by the API server with the exported policies, on the object that the
 //! API server makes of it. All policies are installed at once, and a label on the object says which of them are meant.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use podfit::{
     admission::{self, Phase, Settings},
@@ -53,12 +57,15 @@ pub fn every_case(bench: &Bench) {
 }
 
 fn own_courts(cases: &[Case]) -> Vec<Court<'_>> {
-    let grounds: BTreeMap<&Ground, ()> = cases.iter().map(|case| (&case.ground, ())).collect();
-    let court = |(index, ground): (usize, _)| {
-        let ground: &Ground = ground;
-        Court { name: format!("own-{index}"), policies: ground.policies(), ground: Some(ground) }
-    };
-    grounds.into_keys().enumerate().map(court).collect()
+    let grounds: BTreeSet<&Ground> = cases.iter().map(|case| &case.ground).collect();
+    let numbered = grounds.into_iter().enumerate();
+    numbered
+        .map(|(index, ground)| Court {
+            name: format!("own-{index}"),
+            policies: ground.policies(),
+            ground: Some(ground),
+        })
+        .collect()
 }
 
 fn shipped_courts() -> Vec<Court<'static>> {

@@ -15,12 +15,16 @@ pub const MEANT: &str = "podfit-case";
 /// Sets of objects by name, for objects whose label has that name; in force when it returns.
 pub fn install(cluster: &Cluster, sets: &[(String, Vec<Value>)]) {
     for (name, objects) in sets {
-        objects.iter().for_each(|object| create(cluster, &meant(object, name)));
+        for object in objects {
+            create(cluster, &meant(object, name));
+        }
     }
     // The API server sees changes in their order.
     let last = format!("after-{}", sets[0].0);
     let canary = podfit::export::export(&podfit::policies::load_default().unwrap(), jiff::civil::date(2026, 1, 1));
-    canary.objects.iter().for_each(|object| create(cluster, &meant(object, &last)));
+    for object in &canary.objects {
+        create(cluster, &meant(object, &last));
+    }
     let mut pod = pod("canary", bad_container());
     pod["metadata"]["labels"] = json!({MEANT: last});
     let pods = format!("{}?dryRun=All", path("pods", "default"));
@@ -39,7 +43,7 @@ fn meant(object: &Value, name: &str) -> Value {
     object
 }
 
-pub fn create(cluster: &Cluster, object: &Value) {
+fn create(cluster: &Cluster, object: &Value) {
     let kind = object["kind"].as_str().unwrap().to_lowercase();
     let resource = kind.strip_suffix('y').map_or_else(|| format!("{kind}s"), |stem| format!("{stem}ies"));
     cluster.create(&format!("{GROUP}/{resource}"), object).object();

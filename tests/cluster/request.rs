@@ -67,7 +67,7 @@ impl Request {
         if case.object["kind"] == "Pod" {
             self.sent = changed(&self.old, &self.sent, case.request.sub_resource.as_deref());
         }
-        let sub_resource = case.request.sub_resource.iter().map(|name| format!("/{name}")).collect::<String>();
+        let sub_resource = case.request.sub_resource.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
         self.before = case.request.sub_resource.as_ref().map(|_| format!("{collection}/{name}"));
         (self.method, self.path) = (Method::PUT, format!("{collection}/{name}{sub_resource}?dryRun=All"));
         Ok(())
@@ -171,7 +171,7 @@ fn completed(object: &Value, like: &Value, name: &str) -> Value {
     object
 }
 
-/// A Pod's QoS class stays: with a request of its own a container may lose its limit.
+/// The class of service stays: with a request of its own a container may lose its limit.
 fn burstable(pod: &mut Value) {
     for container in pod["spec"]["containers"].as_array_mut().into_iter().flatten() {
         container["resources"]["requests"] = json!({"cpu": "0", "memory": "1Mi"});

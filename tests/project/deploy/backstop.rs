@@ -55,7 +55,7 @@ fn objects_of_ones_own_are_left_to_oneself() {
     assert_eq!((of_kind("CronJob"), of_kind("ValidatingAdmissionPolicy")), (1, 0));
 }
 
-/// The Service, the NetworkPolicy and the budget of podfit choose by this label.
+/// What belongs to podfit itself chooses by this label.
 #[test]
 fn no_service_finds_the_pod_of_the_check() {
     let rendered = objects(&text(&folder().join("overlays/backstop/podfit.yaml")));
