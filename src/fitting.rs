@@ -3,8 +3,6 @@
 
 use std::{borrow::Cow, cell::OnceCell, collections::BTreeMap};
 
-use smallvec::SmallVec;
-
 use crate::{
     image::{Image, ImageError},
     injected::{Injected, Records},
@@ -322,7 +320,7 @@ impl<'a> Report<'_, 'a> {
             reason,
             value: Cow::Borrowed(""),
             problem: String::new(),
-            edits: SmallVec::new(),
+            edits: Vec::new(),
         }
     }
 
