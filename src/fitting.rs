@@ -3,8 +3,6 @@
 
 use std::{borrow::Cow, cell::OnceCell, collections::BTreeMap};
 
-use smallvec::SmallVec;
-
 use crate::{
     image::{Image, ImageError},
     injected::{Injected, Records},
@@ -186,11 +184,13 @@ impl<'a> Fitting<'a> {
     /// The entries of `env` by that name; on Windows whatever its case, as the environment is there.
     fn entries(&self, name: &str) -> impl Iterator<Item = (usize, &'a Env<'a>)> {
         let is_windows = self.pod.is_windows;
-        self.env().filter(move |(_, variable)| is_same(variable.name.as_str(), name, is_windows))
+        // Most names differ in length already.
+        let env = self.env().filter(|(_, variable)| variable.name.as_str().len() == name.len());
+        env.filter(move |(_, variable)| is_same(variable.name.as_str(), name, is_windows))
     }
 
     fn is_added(&self, name: &str) -> bool {
-        self.added.iter().any(|added| is_same(added, name, self.pod.is_windows))
+        self.added.iter().any(|added| added.len() == name.len() && is_same(added, name, self.pod.is_windows))
     }
 
     /// Whether the name is set, by the user or by us.
@@ -285,10 +285,8 @@ impl<'a> Fitting<'a> {
     }
 }
 
-/// Names of one length: most differ in it, and the rest of the comparison is a call.
-#[inline]
 fn is_same(one: &str, other: &str, without_case: bool) -> bool {
-    one.len() == other.len() && if without_case { one.eq_ignore_ascii_case(other) } else { one == other }
+    if without_case { one.eq_ignore_ascii_case(other) } else { one == other }
 }
 
 fn positive<'a>(amounts: Option<&'a Amounts<'a>>, basis: Basis) -> Option<(Quantity, &'a str)> {
@@ -322,7 +320,7 @@ impl<'a> Report<'_, 'a> {
             reason,
             value: Cow::Borrowed(""),
             problem: String::new(),
-            edits: SmallVec::new(),
+            edits: Vec::new(),
         }
     }
 

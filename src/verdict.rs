@@ -3,8 +3,6 @@
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
-use smallvec::SmallVec;
-
 use crate::{
     policy::{Basis, DefaultLimit, Mode, ProbeKind},
     rules::Rule,
@@ -44,8 +42,7 @@ pub struct Finding<'a> {
     pub value: Cow<'a, str>,
     /// Names, values, and what to write instead. Empty for injections, whose edits tell (`Finding::message`).
     pub problem: String,
-    /// Mostly one, so kept in place: a Pod may have hundreds of findings.
-    pub edits: SmallVec<[Edit<'a>; 1]>,
+    pub edits: Vec<Edit<'a>>,
 }
 
 impl Finding<'_> {

@@ -13,6 +13,7 @@ use podfit::{
     manifest, patch,
     policy::{DEFAULT_POLICY, Labels, Policy, PolicySet, Rulebook, compile},
     review::review,
+    runtimes,
     workload::{Kind, Workload},
 };
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ mod bodies;
 const TODAY: Date = date(2026, 6, 1);
 const CONTAINERS: [usize; 3] = [1, 4, 20];
 
-criterion_group!(benches, head, decode, object, whole, patches, look_up, compiling);
+criterion_group!(benches, head, decode, object, whole, every_runtime, patches, look_up, compiling);
 criterion_main!(benches);
 
 /// A namespace that no policy matches: answered from the head alone, so the size of the object must not matter.
@@ -57,7 +58,8 @@ fn object(criterion: &mut Criterion) {
 
 /// Body bytes to answer bytes: as users send them, as they stand after our patch, and refused.
 fn whole(criterion: &mut Criterion) {
-    let repaired = |containers| repaired(bodies::plain(containers));
+    let rulebook = default_rulebook();
+    let repaired = |containers| repaired(bodies::plain(containers), &rulebook);
     let refused = |containers| careless(bodies::plain(containers));
     let mut group = criterion.benchmark_group("mutate");
     for containers in CONTAINERS {
@@ -73,6 +75,20 @@ fn whole(criterion: &mut Criterion) {
     for containers in CONTAINERS {
         measure_whole(&mut group, Phase::Validate, containers, &refused(containers), Decision::Denied);
     }
+}
+
+/// Twelve containers under a policy that names every runtime of the catalogue: the most that a sane Pod costs.
+fn every_runtime(criterion: &mut Criterion) {
+    let list = format!("runtimes: [{}]", runtimes::names());
+    let rulebook = rulebook(&DEFAULT_POLICY.replace("runtimes: [go]", &list));
+    let body = bodies::plain(12);
+    let mut group = criterion.benchmark_group("every runtime");
+    let mut measure = |phase: Phase, body: &Value, expected| {
+        let id = BenchmarkId::from_parameter(phase.as_str());
+        measure_under(&rulebook, &mut group, id, phase, &bodies::bytes(body), expected);
+    };
+    measure(Phase::Mutate, &body, Decision::Patched);
+    measure(Phase::Validate, &repaired(body, &rulebook), Decision::Allowed);
 }
 
 /// Edits to JSON Patch bytes.
@@ -174,8 +190,18 @@ fn measure_bytes(
     bytes: &[u8],
     expected: Decision,
 ) {
-    let rulebook = default_rulebook();
-    let settings = Settings { rulebook: &rulebook, today: TODAY };
+    measure_under(&default_rulebook(), group, id, phase, bytes, expected);
+}
+
+fn measure_under(
+    rulebook: &Rulebook,
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    id: BenchmarkId,
+    phase: Phase,
+    bytes: &[u8],
+    expected: Decision,
+) {
+    let settings = Settings { rulebook, today: TODAY };
     let once = answer(phase, bytes, &settings);
     assert_eq!(once.record.decision, expected, "{}", once.record.message);
     group.throughput(Throughput::Bytes(bytes.len() as u64));
@@ -187,9 +213,8 @@ fn sizes() -> [Value; 3] {
 }
 
 /// What `/validate` sees of a Pod that `/mutate` has patched.
-fn repaired(mut body: Value) -> Value {
-    let rulebook = default_rulebook();
-    let settings = Settings { rulebook: &rulebook, today: TODAY };
+fn repaired(mut body: Value, rulebook: &Rulebook) -> Value {
+    let settings = Settings { rulebook, today: TODAY };
     let answer = answer(Phase::Mutate, &bodies::bytes(&body), &settings);
     let answer: Value = serde_json::from_slice(&answer.body).expect("an answer is JSON");
     let patch = answer["response"]["patch"].as_str().expect("a plain Pod is patched");
@@ -209,10 +234,13 @@ fn careless(mut body: Value) -> Value {
 }
 
 fn default_rulebook() -> Rulebook {
-    let documents = manifest::read(DEFAULT_POLICY);
-    let policies = documents.into_iter().map(|document| {
-        let document = document.expect("the default policy is YAML");
-        compile(&document.node).expect("the default policy compiles")
+    rulebook(DEFAULT_POLICY)
+}
+
+fn rulebook(text: &str) -> Rulebook {
+    let policies = manifest::read(text).into_iter().map(|document| {
+        let document = document.expect("the policy is YAML");
+        compile(&document.node).expect("the policy compiles")
     });
     Rulebook::unwatched(PolicySet::new(policies.collect()).expect("one policy has one name"))
 }

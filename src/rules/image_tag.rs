@@ -9,8 +9,6 @@
 
 use std::borrow::Cow;
 
-use smallvec::SmallVec;
-
 use crate::{
     fitting::{Fitting, Report, spared},
     image::{Image, ImageError},
@@ -55,7 +53,7 @@ pub fn judge_volumes<'a>(governed: &Governed<'a, ImageTag>, workload: &'a Worklo
             reason,
             value: Cow::Borrowed(reference),
             problem: format!("volume {:?} {words}", volume.name.as_str()),
-            edits: SmallVec::new(),
+            edits: Vec::new(),
         });
     }
 }

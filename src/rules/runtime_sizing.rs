@@ -9,8 +9,6 @@
 
 use std::{borrow::Cow, cell::LazyCell};
 
-use smallvec::smallvec;
-
 use crate::{
     fitting::{Fitting, Report, Standing},
     policy::{Basis, EnvFrom, Governed, Mode, PlatformVariable, RuntimeSizing},
@@ -255,7 +253,10 @@ fn inject<'a>(
     let helper = Source::Limit { basis: Basis::Memory, divisor: "1Mi" };
     let helper = sized.needs_helper.then(|| edit(MEMORY_HELPER, helper, None));
     let own = edit(wanted.name, sized.source, replaces);
-    let edits = if let Some(helper) = helper { smallvec![helper, own] } else { smallvec![own] };
+    let edits = match helper {
+        Some(helper) => vec![helper, own],
+        None => vec![own],
+    };
     let reason = match wanted.basis() {
         Basis::Cpu => "runtime is not told its CPU limit",
         Basis::Memory => "runtime is not told its memory limit",
@@ -293,6 +294,6 @@ fn restart_on_resize<'a>(first: usize, fitting: &Fitting<'a>, report: &mut Repor
             origin: Origin { policy: &report.policy.name, basis: OriginBasis::PolicyDefault, signal: Signal::Policy },
         };
         let finding = report.finding(fitting, Field::ResizePolicy, "injected values would be stale after a resize");
-        report.push(Finding { value: Cow::Borrowed(basis.resource()), edits: smallvec![edit], ..finding });
+        report.push(Finding { value: Cow::Borrowed(basis.resource()), edits: vec![edit], ..finding });
     }
 }
