@@ -92,8 +92,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match dispatch(arguments.command) {
         Ok(outcome) => outcome.into(),
-        // The reader has had enough, as with `| head`.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to be done where even this cannot be written.
             let _ = tell(&error);
@@ -116,7 +114,7 @@ fn tell(error: &anyhow::Error) -> io::Result<()> {
 }
 
 fn dispatch(command: Command) -> anyhow::Result<Outcome> {
-    let output = &mut io::BufWriter::new(io::stdout().lock());
+    let output = &mut io::BufWriter::new(WhileRead { to: io::stdout().lock(), is_closed: false });
     let outcome = match command {
         Command::Serve(serve) => serve.run().map(|()| Outcome::NothingDenied),
         Command::Check(check) => check.run(output),
@@ -154,10 +152,35 @@ fn command_of(name: &'static str) -> clap::Command {
     Arguments::command().name(name).bin_name(name)
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
+/// Whoever reads may have had enough, as `| head` does: the rest is lost on purpose, and the exit status is as judged.
+struct WhileRead<W> {
+    to: W,
+    is_closed: bool,
+}
+
+impl<W: io::Write> WhileRead<W> {
+    fn unless_closed<T>(&mut self, instead: T, write: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<T> {
+        if self.is_closed {
+            return Ok(instead);
+        }
+        match write(&mut self.to) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_closed = true;
+                Ok(instead)
+            }
+            written => written,
+        }
+    }
+}
+
+impl<W: io::Write> io::Write for WhileRead<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_closed(bytes.len(), |to| to.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_closed((), |to| to.flush())
+    }
 }
 
 /// Colour on a terminal only, and not where `NO_COLOR` says otherwise (no-color.org).

@@ -250,7 +250,7 @@ impl Bench {
         if labels.is_none() && self.policies.needs_namespace_labels() {
             rest.note(format!(
                 "the labels of namespace {namespace:?} are not known, so no namespaceSelector matches it; give its \
-                 Namespace document or --namespace-labels, or `namespaces` in a test"
+                 Namespace document, or --namespace-labels (a suite of tests: `namespaces`)"
             ));
         }
         labels

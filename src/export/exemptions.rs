@@ -65,8 +65,10 @@ impl Exemptions {
         }
         self.conditions.push(cel::all(&conditions).replace('\n', " "));
         if let Some(last) = exemption.expires {
+            let is_own = policy.name == ground.policy().name;
+            let owner = if is_own { String::new() } else { format!(" of policy {}", policy.name) };
             self.unsaid.push(format!(
-                "the exemption {:?} ends with {last}, and for an UPDATE it goes on until the policy is exported again: CEL knows \
+                "the exemption {:?}{owner} ends with {last}, and for an UPDATE it goes on until the policy is exported again: CEL knows \
                  the time of a CREATE alone",
                 exemption.reason
             ));

@@ -100,7 +100,7 @@ fn what_tests_come_to() {
             "and of unknown ones",
             "policy: team.yaml\n{manifests: [pod.yaml], expect: {unmatched: true}}",
             "ERROR a: DIR/suite.yaml:5:44: the labels of namespace \"default\" are not known, so no namespaceSelector matches \
-             it; give its Namespace document or --namespace-labels, or `namespaces` in a test",
+             it; give its Namespace document, or --namespace-labels (a suite of tests: `namespaces`)",
         ),
         (
             "a template as its Pod",
