@@ -83,7 +83,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Allowed,
         Self::Patched,
         Self::Warned,
@@ -91,6 +91,7 @@ impl Decision {
         Self::Unmatched,
         Self::Exempt,
         Self::Ignored,
+        Self::Deferred,
         Self::Failed,
         Self::Invalid,
     ];

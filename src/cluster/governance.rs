@@ -52,7 +52,7 @@ impl Governance {
             self.hear_of_policies(news, &mut objects).await;
         }
         let (shown, seen) = watch::channel(objects.all().cloned().collect::<Vec<_>>());
-        tokio::spawn(status::keep(self.cluster.clone(), Arc::clone(&self.book), seen));
+        let mut seen = Some(seen);
         let mut namespaces = self.namespaces();
         loop {
             tokio::select! {
@@ -61,6 +61,12 @@ impl Governance {
                     shown.send_replace(objects.all().cloned().collect());
                 }
                 news = namespaces.next() => self.hear_of_namespaces(news).await,
+            }
+            // No status says that a policy is in force before this replica judges by it.
+            if self.book.unready().is_none()
+                && let Some(seen) = seen.take()
+            {
+                tokio::spawn(status::keep(self.cluster.clone(), Arc::clone(&self.book), seen));
             }
         }
     }
@@ -78,6 +84,9 @@ impl Governance {
             None => return,
         }
         objects.count_changes(&self.book);
+        if !objects.have_changed() {
+            return;
+        }
         let policies = objects.in_force();
         self.rewrite(move |book| book.set_cluster(policies)).await;
     }
@@ -97,7 +106,9 @@ impl Governance {
     /// Nothing where there is only trouble, which is told in the log and by /readyz.
     fn heard<K>(&mut self, topic: &'static str, news: Result<News<K>, Trouble>, resource: &str) -> Option<News<K>> {
         let trouble = news.as_ref().err().map(|trouble| trouble.in_words(resource));
-        self.book.trouble(trouble.clone());
+        if trouble.is_some() {
+            self.book.trouble(trouble.clone());
+        }
         self.said.say(topic, trouble);
         news.ok()
     }
@@ -105,7 +116,9 @@ impl Governance {
     /// Compiling thousands of namespaces takes long enough to keep a worker from its reviews.
     async fn rewrite(&self, write: impl FnOnce(&Book) + Send + 'static) {
         let book = Arc::clone(&self.book);
-        drop(spawn_blocking(move || write(&book)).await);
+        if let Err(failure) = spawn_blocking(move || write(&book)).await {
+            tracing::error!(%failure, "a change of policies or namespaces is not taken; this is a bug");
+        }
     }
 }
 

@@ -76,7 +76,7 @@ pub fn start(format: Format, level: LevelFilter) -> anyhow::Result<Log> {
     let log = Log::to(io::stderr())?;
     let targets = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("podfit", level);
     // It would say each failed call as an error; whoever has called says it, once.
-    let targets = targets.with_target("kube_client", LevelFilter::OFF);
+    let targets = targets.with_target("kube_client", LevelFilter::OFF).with_target("kube_runtime", LevelFilter::OFF);
     let writer = log.writer();
     let layer = fmt::layer().with_writer(writer).with_target(false);
     let layer = match format {
@@ -151,7 +151,7 @@ macro_rules! line {
 
 /// One line per review, at the end: `info` for what a person may ask about, `debug` for the rest.
 pub(super) fn review(record: &Record) {
-    if matches!(record.decision, Decision::Denied | Decision::Warned | Decision::Failed) {
+    if matches!(record.decision, Decision::Denied | Decision::Warned | Decision::Failed | Decision::Deferred) {
         line!(info, record);
     } else if enabled!(tracing::Level::DEBUG) {
         line!(debug, record);

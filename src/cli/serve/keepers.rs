@@ -1,9 +1,9 @@
 //! `--self-managed-certs`, `--policies-from-cluster`, `--watch-namespaces`: runs the keepers of `cluster` beside the server.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use anyhow::{Context, Result};
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     certs::Kept,
@@ -15,6 +15,12 @@ use crate::{
     policies::Book,
     server::FromCluster,
 };
+
+/// The last policies stay in force, and reviews are answered: ending the process would make a bug an outage.
+async fn told(keeper: JoinHandle<Infallible>) {
+    let Err(failure) = keeper.await;
+    tracing::error!(%failure, "the cluster's policies and namespaces are followed no more; this is a bug");
+}
 
 /// With the one client of the API server that all of them share.
 pub(super) struct Keepers {
@@ -44,8 +50,8 @@ impl Keepers {
         let governance = Governance::of(self.cluster.clone(), book);
         match from {
             FromCluster::Nothing => {}
-            FromCluster::Namespaces => drop(tokio::spawn(governance.keep_namespaces())),
-            FromCluster::Policies => drop(tokio::spawn(governance.keep_policies())),
+            FromCluster::Namespaces => drop(tokio::spawn(told(tokio::spawn(governance.keep_namespaces())))),
+            FromCluster::Policies => drop(tokio::spawn(told(tokio::spawn(governance.keep_policies())))),
         }
     }
 

@@ -6,6 +6,7 @@ use std::{fmt::Debug, pin::Pin, time::Duration};
 use futures_util::{Stream, StreamExt as _};
 use kube::{
     Api, Resource,
+    core::ObjectMeta,
     runtime::{
         WatchStreamExt as _,
         utils::Backoff,
@@ -41,7 +42,10 @@ impl<K: Resource + Clone + DeserializeOwned + Debug + Send + 'static> Followed<K
     pub(super) fn of(api: Api<K>) -> Self {
         let longest = u32::try_from(LONGEST_WATCH.as_secs()).unwrap_or(u32::MAX);
         let events = kube::runtime::watcher(api, Config::default().timeout(longest));
-        Self { events: Box::pin(events.backoff(Patience::default())), listed: Vec::new() }
+        Self {
+            events: Box::pin(events.modify(|object| forget(object.meta_mut())).backoff(Patience::default())),
+            listed: Vec::new(),
+        }
     }
 
     /// May be dropped while it waits: nothing is lost.
@@ -61,6 +65,12 @@ impl<K: Resource + Clone + DeserializeOwned + Debug + Send + 'static> Followed<K
     }
 }
 
+/// What nobody asks for is most of ten thousand namespaces.
+fn forget(metadata: &mut ObjectMeta) {
+    metadata.managed_fields = None;
+    metadata.annotations = None;
+}
+
 /// After a failure, how long until the next try: an API server that is back is to be heard of soon.
 #[derive(Default)]
 struct Patience {
@@ -78,9 +88,8 @@ impl Iterator for Patience {
 }
 
 impl Backoff for Patience {
-    fn reset(&mut self) {
-        self.failures = 0;
-    }
+    /// Never: a list that fails begins with an event that is none, and would reset it each time.
+    fn reset(&mut self) {}
 }
 
 impl Trouble {

@@ -20,6 +20,7 @@ pub(super) struct Objects {
     known: Option<BTreeMap<String, Arc<Object>>>,
     taken: u64,
     refused: u64,
+    has_changed: bool,
 }
 
 #[derive(Debug)]
@@ -56,6 +57,7 @@ impl Objects {
             }
             self.change(object);
         }
+        self.has_changed |= !before.is_empty();
     }
 
     pub(super) fn change(&mut self, object: DynamicObject) {
@@ -74,6 +76,7 @@ impl Objects {
     pub(super) fn forget(&mut self, name: &str) {
         self.map().remove(name);
         self.taken += 1;
+        self.has_changed = true;
     }
 
     pub(super) fn in_force(&self) -> Vec<Arc<Policy>> {
@@ -84,12 +87,18 @@ impl Objects {
         self.known.iter().flat_map(BTreeMap::values)
     }
 
+    /// Whether another policy is in force than the last time this was asked; a status that is written changes none.
+    pub(super) fn have_changed(&mut self) -> bool {
+        std::mem::take(&mut self.has_changed)
+    }
+
     /// For the metrics: how many changes were taken and refused since the last time.
     pub(super) fn count_changes(&mut self, book: &Book) {
         book.count_changes(std::mem::take(&mut self.taken), std::mem::take(&mut self.refused));
     }
 
     fn compile(&mut self, name: &str, spec: &Value) -> Result<Arc<Policy>, String> {
+        self.has_changed = true;
         let compiled = object::compile(name, spec);
         match &compiled {
             Ok(_) => self.taken += 1,

@@ -45,8 +45,9 @@ pub(super) async fn keep(cluster: Cluster, book: Arc<Book>, mut shown: watch::Re
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_ours = false;
     loop {
+        let mut is_tick = false;
         tokio::select! {
-            _ = ticks.tick() => match tenure.hold().await {
+            _ = ticks.tick() => { is_tick = true; match tenure.hold().await {
                 Ok(held) => {
                     is_ours = held;
                     said.say("no lease to write the status of policies", None);
@@ -55,11 +56,13 @@ pub(super) async fn keep(cluster: Cluster, book: Arc<Book>, mut shown: watch::Re
                     is_ours = false;
                     said.say("no lease to write the status of policies", Some(failure.to_string()));
                 }
-            },
+            }},
             changed = shown.changed() => if changed.is_err() { return },
         }
         if is_ours {
-            let objects = shown.borrow_and_update().clone();
+            let mut objects = shown.borrow_and_update().clone();
+            // What another writes wakes us: were we to answer at once, two that disagree would never rest.
+            objects.retain(|object| is_tick || object.status["observedGeneration"] != object.generation);
             let trouble = write_all(&policies, &objects, &book, cluster.now()).await.err();
             said.say("the status of a SizingPolicy cannot be written", trouble.map(|failure| failure.to_string()));
         }
@@ -68,8 +71,8 @@ pub(super) async fn keep(cluster: Cluster, book: Arc<Book>, mut shown: watch::Re
 
 /// The Pod's name; who runs elsewhere is told apart by its process.
 fn identity() -> String {
-    let name = std::env::var("POD_NAME").ok().filter(|name| !name.is_empty());
-    name.unwrap_or_else(|| format!("podfit-{}", std::process::id()))
+    let names = ["POD_NAME", "HOSTNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
+    names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| format!("podfit-{}", std::process::id()))
 }
 
 /// All that can be written; the first failure is told.
