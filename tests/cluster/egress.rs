@@ -31,8 +31,8 @@ pub struct Backend {
 }
 
 /// The backends, each with what is known of it.
-#[derive(Default)]
 pub struct Egress {
+    runtime: Handle,
     backends: Mutex<Vec<Arc<Held>>>,
     next: AtomicUsize,
 }
@@ -46,15 +46,16 @@ struct Held {
 }
 
 impl Held {
-    fn of(backend: Backend) -> Self {
-        let (is_ready, connections) = (AtomicBool::new(false), AtomicUsize::new(0));
+    fn of(backend: Backend, is_ready: bool) -> Self {
+        let (is_ready, connections) = (AtomicBool::new(is_ready), AtomicUsize::new(0));
         Self { backend, is_ready, connections, gone: watch::Sender::new(false) }
     }
 }
 
 impl Egress {
     pub fn start(socket: &Path, runtime: &Handle) -> Arc<Self> {
-        let egress = Arc::new(Self::default());
+        let egress =
+            Arc::new(Self { runtime: runtime.clone(), backends: Mutex::default(), next: AtomicUsize::default() });
         let _guard = runtime.enter();
         let listener = UnixListener::bind(socket).unwrap();
         runtime.spawn(Arc::clone(&egress).accept(listener));
@@ -62,16 +63,17 @@ impl Egress {
         egress
     }
 
+    /// As the endpoints of a Service change: a backend that is ready already is one at once.
     pub fn set(&self, backends: &[Backend]) {
+        let is_ready = |backend: &Backend| self.runtime.block_on(is_ready(backend.admin));
+        let mut added: Vec<_> =
+            backends.iter().map(|backend| Arc::new(Held::of(*backend, is_ready(backend)))).collect();
         let mut held = self.backends.lock().unwrap();
         for gone in held.extract_if(.., |held| !backends.contains(&held.backend)) {
             gone.gone.send_replace(true);
         }
-        for backend in backends {
-            if !held.iter().any(|held| held.backend == *backend) {
-                held.push(Arc::new(Held::of(*backend)));
-            }
-        }
+        added.retain(|added| !held.iter().any(|held| held.backend == added.backend));
+        held.append(&mut added);
     }
 
     pub fn connections(&self, backend: Backend) -> usize {

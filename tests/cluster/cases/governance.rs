@@ -11,7 +11,7 @@ use super::{Case, Needs, case};
 use crate::{
     cluster::{Answer, wait_for},
     egress,
-    installation::DEPLOY,
+    installation::{DEPLOY, refuses},
     pods::{bad_container, pod},
     suite::{Namespace, Suite},
 };
@@ -166,12 +166,13 @@ pub fn install(suite: &Suite) {
     apply(suite, &["-k", OVERLAY]);
 }
 
-/// As the other cases need it.
+/// As the other cases need it. The API server lets its connections to other replicas go, and fails open meanwhile.
 pub fn restore(suite: &Suite) {
     suite.cluster.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/sizingpolicies.podfit.dev").object();
     apply(suite, &["-k", &format!("{DEPLOY}/base")]);
     suite.local().installation.route_home();
     wait_for("the CRD to go", || (suite.cluster.get(POLICIES).code == 404).then_some(()));
+    wait_for("podfit's denial", || refuses(&suite.cluster).then_some(()));
 }
 
 fn apply(suite: &Suite, what: &[&str]) {
