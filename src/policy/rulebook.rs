@@ -28,7 +28,7 @@ enum Namespaces {
 
 #[derive(Debug)]
 struct Namespace {
-    labels: Labels,
+    labels: Arc<Labels>,
     compiled: Compiled,
 }
 
@@ -83,7 +83,7 @@ impl Rulebook {
 
     /// The labels of a namespace that is watched and known.
     pub fn labels(&self, namespace: &str) -> Option<&Labels> {
-        self.known(namespace).map(|namespace| &namespace.labels)
+        self.known(namespace).map(|namespace| &*namespace.labels)
     }
 
     pub fn at<'r>(&'r self, namespace: &'r str) -> Jurisdiction<'r> {
@@ -96,7 +96,7 @@ impl Rulebook {
         let mut shared = Shared::default();
         let namespaces = namespaces.into_iter().map(|(name, labels)| {
             let compiled = shared.compile(self.policies.of_namespace(&name, &labels));
-            (Arc::from(name), Arc::new(Namespace { labels, compiled }))
+            (Arc::from(name), Arc::new(Namespace { labels: Arc::new(labels), compiled }))
         });
         Self { policies: self.policies.clone(), namespaces: Namespaces::Known(namespaces.collect()) }
     }
@@ -111,7 +111,7 @@ impl Rulebook {
                 None => drop(namespaces.remove(name.as_str())),
                 Some(labels) => {
                     let compiled = Shared::default().compile(self.policies.of_namespace(&name, &labels));
-                    namespaces.insert(Arc::from(name), Arc::new(Namespace { labels, compiled }));
+                    namespaces.insert(Arc::from(name), Arc::new(Namespace { labels: Arc::new(labels), compiled }));
                 }
             }
         }
@@ -129,7 +129,7 @@ impl Rulebook {
         let mut shared = Shared::default();
         let renewed = namespaces.iter().map(|(name, namespace)| {
             let renewed = change.of(name, namespace).map(|matching| {
-                let labels = namespace.labels.clone();
+                let labels = Arc::clone(&namespace.labels);
                 Arc::new(Namespace { labels, compiled: shared.compile(matching) })
             });
             (Arc::clone(name), renewed.unwrap_or_else(|| Arc::clone(namespace)))
@@ -172,7 +172,7 @@ impl<'r> Jurisdiction<'r> {
     }
 
     pub fn in_force(&self, pod_labels: &dyn LabelLookup) -> InForce<'r> {
-        let labels = self.known.map(|namespace| &namespace.labels);
+        let labels = self.known.map(|namespace| &*namespace.labels);
         let subject = Subject { namespace: self.name, namespace_labels: labels, pod_labels };
         match self.known {
             Some(namespace) => set::in_force_of_namespace(&namespace.compiled.telling, &subject),
