@@ -56,6 +56,10 @@ fuzz SECONDS='60':
     cp Cargo.lock fuzz/
     cargo +nightly fuzz run review fuzz/corpus/review examples -- -max_total_time={{ SECONDS }} -max_len=16384
 
+# What Kubernetes' own libraries make of thousands of quantities and images; the tests only compare. Needs Go.
+golden:
+    cd tests/golden && go run .
+
 # Writes what the commands of the README and of docs/ print now into them, and what podfit exports into the chart; the tests
 # only compare.
 readme:

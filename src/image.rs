@@ -181,11 +181,16 @@ fn check_path(image: &Image) -> Result<(), ImageError> {
     if image.path.is_empty() && (image.tag.is_some() || image.digest.is_some()) {
         return Err(ImageError::NoRepository);
     }
-    // The limit holds for the normalised repository, without the registry.
-    if image.registry().1.len() + image.path.len() > MAX_PATH {
+    if repository_length(image) > MAX_PATH {
         return Err(ImageError::RepositoryTooLong);
     }
     image.components().try_for_each(check_component)
+}
+
+/// Of the normalised repository: the registry does not count, but a first part that names no host is none.
+fn repository_length(image: &Image) -> usize {
+    let first = image.domain.filter(|domain| !is_host_and_port(domain)).map_or(0, |first| first.len() + 1);
+    first + image.registry().1.len() + image.path.len()
 }
 
 fn check_component(component: &str) -> Result<(), ImageError> {
@@ -394,6 +399,8 @@ mod tests {
             ("library/ counts, too long", name(248), Some(ImageError::RepositoryTooLong)),
             ("the registry does not count", format!("{host}/{}", name(255)), None),
             ("too long", format!("{host}/{}", name(256)), Some(ImageError::RepositoryTooLong)),
+            ("a first part that is no registry", format!("a.b_c/{}", name(249)), None),
+            ("it counts", format!("a.b_c/{}", name(250)), Some(ImageError::RepositoryTooLong)),
             ("a megabyte", name(1 << 20), Some(ImageError::RepositoryTooLong)),
         ];
         for (row, text, error) in rows {
