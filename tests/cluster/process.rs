@@ -23,12 +23,16 @@ impl Process {
         environment: &[(&str, &str)],
         folder: &Path,
     ) -> Self {
-        let log = folder.join(format!("{name}.log"));
-        let file = File::create(&log).unwrap();
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(arguments).envs(environment.iter().copied());
+        Self::run(name, command, folder)
+    }
+
+    pub fn run(name: &str, mut command: Command, folder: &Path) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let file = File::create(&log).unwrap();
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
-        let child = command.spawn().unwrap_or_else(|error| panic!("start {} by setpriv: {error}", program.display()));
+        let child = command.spawn().unwrap_or_else(|error| panic!("start {name}, {command:?}: {error}"));
         Self { name: name.to_owned(), child, log }
     }
 

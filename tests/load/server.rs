@@ -5,6 +5,7 @@ use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -59,10 +60,17 @@ impl Site {
         [self.serve(), ["--tls-cert", &certificate, "--tls-key", &key].map(str::to_owned).to_vec()].concat()
     }
 
-    /// Without waiting for it.
+    /// Without waiting for it. It ends with us.
     pub fn start(self, name: &str, program: &Path, arguments: &[String]) -> Server {
         let process = Process::start(name, program, arguments, &[], self.folder.path());
         Server { process, site: self }
+    }
+
+    /// The same with no program before it, whose start would count. It ends when dropped.
+    pub fn start_directly(self, name: &str, program: &Path, arguments: &[String]) -> Server {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Server { process: Process::run(name, command, self.folder.path()), site: self }
     }
 }
 
