@@ -68,16 +68,18 @@ fn nested() -> Vec<u8> {
 }
 
 fn around(before: &str, after: &str, filling: impl Fn(usize) -> String) -> Vec<u8> {
-    const PLACE: &str = r#""generateName":"web-7d9c5b8f6d-""#;
-    let text = String::from_utf8(bodies::bytes(&bodies::plain(1))).unwrap();
-    let (start, end) = text.split_once(PLACE).unwrap();
+    let mut body = bodies::plain(1);
+    body["request"]["object"]["metadata"] = json!({"place": null});
+    let text = String::from_utf8(bodies::bytes(&body)).unwrap();
+    let (start, end) = text.split_once(r#""place":null"#).unwrap();
     let room = Bounds::default().body_bytes - start.len() - before.len() - after.len() - end.len();
     [start, before, &filling(room), after, end].concat().into_bytes()
 }
 
 fn containers(count: usize, resources: &Value) -> Vec<u8> {
     let mut body = bodies::plain(1);
-    let container = |index| json!({"name": format!("worker-{index}"), "image": "registry.example/shop/worker:2.1.0", "resources": resources});
+    let image = "registry.example/shop/worker:2.1.0";
+    let container = |index| json!({"name": format!("worker-{index}"), "image": image, "resources": resources});
     body["request"]["object"]["spec"]["containers"] = (0..count).map(container).collect();
     bodies::bytes(&body)
 }
