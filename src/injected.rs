@@ -15,6 +15,9 @@ use crate::{
 
 pub const INJECTED: &str = "podfit.dev/injected";
 
+/// What the API server allows all annotations of an object together, in bytes (`TotalAnnotationSizeLimitB`).
+pub const MAX_ANNOTATIONS_BYTES: usize = 256 << 10;
+
 /// By container.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
@@ -54,9 +57,10 @@ enum LineOf<'e> {
 }
 
 impl<'a> Injected<'a> {
-    /// What the annotation says; an unreadable one says nothing, for only podfit writes it.
+    /// What the annotation says; an unreadable one says nothing, for only podfit writes it, and never one larger than an object
+    /// may hold.
     pub fn read(workload: &'a Workload<'_>) -> Self {
-        let text = workload.pod_metadata().annotation(INJECTED);
+        let text = workload.pod_metadata().annotation(INJECTED).filter(|text| text.len() <= MAX_ANNOTATIONS_BYTES);
         text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     fitting::Pod,
-    injected::INJECTED,
+    injected::{INJECTED, MAX_ANNOTATIONS_BYTES},
     json::{push_number, push_text},
     object::{Amounts, Container},
     pointer,
@@ -15,8 +15,6 @@ use crate::{
     verdict::{Change, Check, Edit, PortReference, Source, Verdict},
 };
 
-/// All annotations of an object together, by the API's own rule; ours is left out where they would be more.
-const MAX_ANNOTATIONS_BYTES: usize = 256 << 10;
 /// What an operation with its line of the record takes, mostly.
 const OPERATION_BYTES: usize = 256;
 /// What the longest pointer of a container takes, of a CronJob's.

@@ -1,17 +1,21 @@
 //! The judgement: every rule over every container of a workload, under the policies in force. Server, command line, scan
 //! and tests call this one function; it reads nothing but its arguments.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 use jiff::civil::Date;
 
 use crate::{
     fitting::{Fitting, MAX_INJECTED_CONTAINERS, Pod},
-    policy::InForce,
+    policy::{Exemption, Governed, ImageTag, InForce},
     rules::{Rule, image_tag, pod_identity, probes, resource_limits, runtime_sizing},
     verdict::{Exempted, Skip, SkipReason, Verdict},
-    workload::Place,
+    workload::{Place, Workload},
 };
+
+/// Findings about image volumes that are told one by one: an object may have tens of thousands, and a finding is larger than
+/// what it is about.
+const MAX_VOLUMES_TOLD: usize = 1_000;
 
 /// Judges a workload under what it is held to: all findings, skips and used exemptions, in the order of containers and rules.
 /// Exemptions expire by `today`, in UTC.
@@ -39,8 +43,7 @@ pub fn review<'a>(in_force: &InForce<'a>, pod: &'a Pod<'a>, today: Date) -> Verd
         verdict.skips.push(too_many_containers());
     }
     if let Some(governed) = &in_force.image_tag {
-        image_tag::judge_volumes(governed, pod.workload, &mut verdict);
-        exempt_volumes(in_force, today, &mut verdict);
+        look_at_volumes(governed, in_force, today, pod.workload, &mut verdict);
     }
     verdict
 }
@@ -75,22 +78,30 @@ fn look<'a>(rule: Rule, in_force: &InForce<'a>, today: Date, fitting: &mut Fitti
 }
 
 /// Image volumes have no container: an exemption that names containers does not cover them.
-fn exempt_volumes<'a>(in_force: &InForce<'a>, today: Date, verdict: &mut Verdict<'a>) {
-    if in_force.exemptions.is_empty() {
-        return;
-    }
-    let exempted = &mut verdict.exempted;
-    verdict.findings.retain(|finding| {
-        let exemption = match finding.place {
-            Place::Volume(_) => in_force.exemption(finding.rule, today, "", &finding.value),
-            _ => None,
-        };
-        if let Some((policy, exemption)) = exemption {
-            let container = finding.container.unwrap_or_default();
-            exempted.push(Exempted { rule: finding.rule, container, policy: &policy.name, reason: &exemption.reason });
+fn look_at_volumes<'a>(
+    governed: &Governed<'a, ImageTag>,
+    in_force: &InForce<'a>,
+    today: Date,
+    workload: &'a Workload<'a>,
+    verdict: &mut Verdict<'a>,
+) {
+    let (mut told, mut untold) = (0, 0);
+    for finding in image_tag::of_volumes(governed, workload) {
+        let container = finding.container.unwrap_or_default();
+        match in_force.exemption(finding.rule, today, "", &finding.value) {
+            Some((policy, Exemption { reason, .. })) => {
+                verdict.exempted.push(Exempted { rule: finding.rule, container, policy: &policy.name, reason });
+            }
+            None if told < MAX_VOLUMES_TOLD => {
+                told += 1;
+                verdict.findings.push(finding);
+            }
+            None => untold += 1,
         }
-        exemption.is_none()
-    });
+    }
+    if let (Some(last), 1..) = (verdict.findings.last_mut(), untold) {
+        let _ = write!(last.problem, " (and {untold} more volumes)");
+    }
 }
 
 fn judge<'a>(rule: Rule, in_force: &InForce<'a>, fitting: &mut Fitting<'a>, verdict: &mut Verdict<'a>) {

@@ -32,21 +32,24 @@ pub fn judge<'a>(governed: &Governed<'a, ImageTag>, fitting: &Fitting<'a>, verdi
 }
 
 /// Image volumes (KEP-4639) run what their reference says as much as containers do.
-pub fn judge_volumes<'a>(governed: &Governed<'a, ImageTag>, workload: &'a Workload<'a>, verdict: &mut Verdict<'a>) {
-    let settings = governed.settings;
-    for (index, volume) in workload.spec.volumes.indexed() {
-        let Some(image) = &volume.image else { continue };
-        let reference = image.reference.as_ref().map_or("", |reference| reference.as_str());
-        if settings.mode == Mode::Disabled || is_left_open(reference, workload) {
-            continue;
+pub fn of_volumes<'a>(
+    governed: &Governed<'a, ImageTag>,
+    workload: &'a Workload<'a>,
+) -> impl Iterator<Item = Finding<'a>> {
+    let (settings, policy) = (governed.settings, governed.policy);
+    let volumes = workload.spec.volumes.indexed().filter(|_| settings.mode != Mode::Disabled);
+    volumes.filter_map(move |(index, volume)| {
+        let reference = volume.image.as_ref()?.reference.as_ref().map_or("", |reference| reference.as_str());
+        if is_left_open(reference, workload) {
+            return None;
         }
-        let Err(Problem { reason, words }) = check(settings, reference, Image::parse(reference)) else { continue };
-        verdict.findings.push(Finding {
+        let Problem { reason, words } = check(settings, reference, Image::parse(reference)).err()?;
+        Some(Finding {
             rule: Rule::ImageTag,
-            policy: &governed.policy.name,
+            policy: &policy.name,
             policy_mode: settings.mode,
             mode: spared(settings.mode, workload),
-            templates: governed.policy.templates,
+            templates: policy.templates,
             place: Place::Volume(index),
             field: Field::ImageReference,
             container: Some(volume.name.as_str()),
@@ -54,8 +57,8 @@ pub fn judge_volumes<'a>(governed: &Governed<'a, ImageTag>, workload: &'a Worklo
             value: Cow::Borrowed(reference),
             problem: format!("volume {:?} {words}", volume.name.as_str()),
             edits: Vec::new(),
-        });
-    }
+        })
+    })
 }
 
 /// Templates may leave the image open (image triggers write a blank there); only a Pod must have one.

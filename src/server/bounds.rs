@@ -6,8 +6,11 @@ use std::time::Duration;
 pub struct Bounds {
     /// A larger body is answered with 413.
     pub body_bytes: usize,
-    /// All bodies that are being read or judged; beyond it 503.
+    /// All bodies that are being read or judged; beyond it 503. One of the largest, and room for others beside it: what is
+    /// decoded of so many bytes, in turn, fits into a container of 32Mi.
     pub in_flight_bytes: usize,
+    /// A larger body is judged apart from the others, one at a time: it takes milliseconds and megabytes.
+    pub ordinary_bytes: usize,
     /// Read and thrown away of a body that is refused, so that its sender gets to read the answer.
     pub discarded_bytes: usize,
     /// Open connections on the webhook port, and on the admin port.
@@ -32,7 +35,8 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             body_bytes: 8 << 20,
-            in_flight_bytes: 16 << 20,
+            in_flight_bytes: 10 << 20,
+            ordinary_bytes: 256 << 10,
             discarded_bytes: 64 << 20,
             connections: 4096,
             streams: 128,

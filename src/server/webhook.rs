@@ -16,13 +16,17 @@ use axum::{
     response::Response,
 };
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::{
+    sync::Semaphore,
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
+};
 use tracing::warn;
 
 use super::{
     Bounds,
     health::Health,
-    intake::{Intake, Refusal},
+    intake::{Held, Intake, Refusal},
     log,
     metrics::Metrics,
     refusals::Refusals,
@@ -43,7 +47,9 @@ pub(super) struct Webhook {
     health: Arc<Health>,
     refusals: Arc<Refusals>,
     intake: Intake,
-    longest_body: Duration,
+    /// Whose turn it is among large bodies.
+    turn: Arc<Semaphore>,
+    bounds: Bounds,
 }
 
 impl Webhook {
@@ -54,21 +60,38 @@ impl Webhook {
         refusals: Arc<Refusals>,
         bounds: Bounds,
     ) -> Self {
-        Self { book, metrics, health, refusals, intake: Intake::new(bounds), longest_body: bounds.body }
+        Self { book, metrics, health, refusals, intake: Intake::new(bounds), turn: Arc::new(Semaphore::new(1)), bounds }
     }
 
-    pub(super) async fn review(&self, phase: Phase, request: Request) -> Response {
+    pub(super) async fn review(self: Arc<Self>, phase: Phase, request: Request) -> Response {
         let _in_flight = self.metrics.begin();
         let version = request.version();
-        let deadline = Instant::now() + time_for_body(request.uri().query(), self.longest_body);
+        let deadline = Instant::now() + time_for_body(request.uri().query(), self.bounds.body);
         let mut response = match self.intake.read(request, deadline).await {
-            Ok(held) => self.judge(phase, &held.bytes),
+            Ok(held) if held.bytes.len() <= self.bounds.ordinary_bytes => self.judge(phase, &held.bytes),
+            Ok(held) => self.judge_apart(phase, held, deadline).await,
             Err(refusal) => self.refuse(phase, &refusal),
         };
         if self.health.is_draining() && version < Version::HTTP_2 {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+
+    /// Away from the threads that answer ordinary reviews meanwhile.
+    async fn judge_apart(self: &Arc<Self>, phase: Phase, held: Held, deadline: Instant) -> Response {
+        let Ok(Ok(turn)) = timeout_at(deadline, Arc::clone(&self.turn).acquire_owned()).await else {
+            return self.refuse(phase, &Refusal::Busy);
+        };
+        let webhook = Arc::clone(self);
+        let judged = spawn_blocking(move || {
+            // Held until it is judged, also where nobody waits for the answer any more.
+            let _turn = turn;
+            webhook.judge(phase, &held.bytes)
+        });
+        let judged = judged.await;
+        // Only a runtime that is ending judges it no more.
+        judged.unwrap_or_else(|_| self.refuse(phase, &Refusal::Busy))
     }
 
     fn judge(&self, phase: Phase, body: &[u8]) -> Response {
