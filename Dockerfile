@@ -14,7 +14,7 @@ COPY src src
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     target="$(rustc --print host-tuple)" \
-    && mkdir -p benches/review && touch benches/review/main.rs \
+    && mkdir -p benches/review benches/server && touch benches/review/main.rs benches/server/main.rs \
     && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin podfit --target "$target" \
     && cp "target/$target/release/podfit" /podfit
 

@@ -35,7 +35,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
 use cluster::{Call, path, wait_for};
-use plane::free_ports;
+use process::free_ports;
 use programs::Programs;
 use site::{Bench, CONFIGURATIONS, Podfit, configuration, encoded, get, named, quick};
 

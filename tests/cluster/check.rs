@@ -14,6 +14,7 @@ use crate::{
     exported::GROUP,
     plane,
     pods::{bad_container, good_container, pod},
+    process,
 };
 
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
@@ -60,7 +61,7 @@ fn no_warnings(bench: &Bench) {
 pub fn unknown(bench: &Bench) {
     let folder = tempfile::tempdir().unwrap();
     let ca = bench.plane.folder().join("ca.crt");
-    let [closed] = plane::free_ports();
+    let [closed] = process::free_ports();
     let token = account_token(bench, "default", "default");
     for (server, token, message) in [
         (

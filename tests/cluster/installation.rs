@@ -9,9 +9,9 @@ use tokio::runtime::Handle;
 use crate::{
     cluster::{Answer, Cluster, path, wait_for},
     egress::{self, Backend, Egress},
-    plane::{self, ControlPlane, free_ports},
+    plane::{self, ControlPlane},
     pods::{bad_container, pod},
-    process::Process,
+    process::{Process, free_ports},
 };
 
 /// Another program than the one just built: the release build, for figures.

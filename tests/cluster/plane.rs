@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -13,7 +12,11 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-use crate::{cluster::Cluster, process::Process, programs::Programs};
+use crate::{
+    cluster::Cluster,
+    process::{Process, free_ports},
+    programs::Programs,
+};
 
 const TOKEN: &str = "the-only-user-of-a-control-plane-on-loopback";
 const AUDIT_LOG: &str = "audit.log";
@@ -71,12 +74,6 @@ impl ControlPlane {
             println!("--- the end of {}'s log\n{}", process.name, process.tail());
         }
     }
-}
-
-/// Bound all at once, so that they differ.
-pub fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 fn wait_for(processes: &mut [Process], mut is_there: impl FnMut() -> bool) {

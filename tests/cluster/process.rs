@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -22,24 +23,32 @@ impl Process {
         environment: &[(&str, &str)],
         folder: &Path,
     ) -> Self {
-        let log = folder.join(format!("{name}.log"));
-        let file = File::create(&log).unwrap();
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(arguments).envs(environment.iter().copied());
+        Self::run(name, command, folder)
+    }
+
+    pub fn run(name: &str, mut command: Command, folder: &Path) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let file = File::create(&log).unwrap();
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
-        let child = command.spawn().unwrap_or_else(|error| panic!("start {} by setpriv: {error}", program.display()));
+        let child = command.spawn().unwrap_or_else(|error| panic!("start {name}, {command:?}: {error}"));
         Self { name: name.to_owned(), child, log }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Of the kernel's account of it, in KiB: `VmRSS`, `VmHWM`.
     pub fn kibibytes(&self, what: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(&format!("{what}:"))).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     pub fn terminate(&self) {
-        let status = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()]).status();
+        let status = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.id().to_string()]).status();
         assert!(status.unwrap().success(), "SIGTERM to {}", self.name);
     }
 
@@ -69,6 +78,12 @@ impl Process {
         let lines: Vec<String> = log.lines().map(|line| line.chars().take(300).collect()).collect();
         lines[lines.len().saturating_sub(10)..].join("\n")
     }
+}
+
+/// Bound all at once, so that they differ.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 impl Drop for Process {

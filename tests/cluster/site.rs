@@ -32,8 +32,8 @@ use crate::{
     Case,
     cluster::{Answer, Call, Cluster, path, wait_for},
     egress::{Backend, Egress},
-    plane::{self, ControlPlane, free_ports},
-    process::Process,
+    plane::{self, ControlPlane},
+    process::{Process, free_ports},
     programs::Programs,
 };
 
