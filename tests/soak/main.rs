@@ -10,9 +10,13 @@ mod client;
 mod good;
 #[path = "../properties/hostile.rs"]
 mod hostile;
+#[allow(dead_code)] // benches/server uses the rest
+#[path = "../load/mod.rs"]
+mod load;
 mod needs;
 mod podfit;
 mod reviews;
+#[allow(dead_code)] // the benches use the rest
 #[path = "../../benches/review/bodies.rs"]
 mod shapes;
 mod soak;
@@ -34,7 +38,7 @@ fn main() -> ExitCode {
         left.extend(missing.map(|missing| format!("{} ({missing})", case.name)));
         let soak = Arc::clone(&soak);
         let trial = Trial::test(case.name, move || {
-            soak.run(&case);
+            (case.run)(&soak, case.name);
             Ok(())
         });
         trials.push(trial.with_ignored_flag(missing.is_some() || case.is_long && !is_long));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::body::Bytes;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use podfit::{
     admission::{self, Phase},
@@ -12,25 +13,25 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Answer, Link},
+    load::review,
     shapes,
 };
 
-/// A review gets one of its own, so that no answer is taken for another.
-const UID: &str = "00000000-0000-4000-8000-000000000000";
+/// Of the shapes. Each review is sent with one of its own instead, so that no answer is taken for another.
+const UID: &str = "6f1b2c3d-8a4e-4f50-9b61-7c8d9e0f1a2b";
 
 /// How many answers `podfit_reviews_total` must have counted, by its labels.
 pub type Counts = BTreeMap<String, u64>;
 
 pub struct Review {
     pub path: &'static str,
-    body: Vec<u8>,
-    answer: Vec<u8>,
-    status: u16,
     /// What it is counted under.
     pub labels: String,
+    review: review::Review,
+    right: (u16, Vec<u8>),
 }
 
-/// Judges as podfit does under the same policy.
+/// Judges as podfit does under the same policy on the same day.
 pub struct Judge {
     rulebook: Rulebook,
     today: Date,
@@ -42,65 +43,61 @@ impl Judge {
     }
 
     pub fn on(today: Date, policy: &str) -> Self {
-        let policies =
-            manifest::read(policy).into_iter().map(|document| policy::compile(&document.unwrap().node).unwrap());
-        Self { rulebook: Rulebook::unwatched(PolicySet::new(policies.collect()).unwrap()), today }
+        let document = manifest::read(policy).remove(0).unwrap();
+        let policies = PolicySet::new(vec![policy::compile(&document.node).unwrap()]).unwrap();
+        Self { rulebook: Rulebook::unwatched(policies), today }
     }
 
-    pub fn review(&self, phase: Phase, body: Vec<u8>) -> Review {
-        let answer =
-            admission::answer(phase, &body, &admission::Settings { rulebook: &self.rulebook, today: self.today });
+    pub fn review(&self, phase: Phase, body: &[u8]) -> Review {
+        let settings = admission::Settings { rulebook: &self.rulebook, today: self.today };
+        let answer = admission::answer(phase, body, &settings);
         let record = &answer.record;
+        let path = match phase {
+            Phase::Mutate => "/mutate",
+            Phase::Validate => "/validate",
+        };
         Review {
-            path: match phase {
-                Phase::Mutate => "/mutate",
-                Phase::Validate => "/validate",
-            },
+            path,
             labels: labels(phase.as_str(), record.operation.as_str(), record.decision.as_str()),
-            body,
-            answer: answer.body,
-            status: answer.status,
+            review: review::Review::new(path, UID, body, &[(answer.status, &answer.body)]),
+            right: (answer.status, answer.body),
         }
     }
 
-    /// What a cluster sends all day: Pods that are patched, allowed, refused, and not ours.
+    /// What a cluster sends all day: Pods that are patched, allowed and refused, and what is not ours.
     pub fn usual(&self) -> Vec<Review> {
-        let deletion = changed(shapes::plain(1), &[("/operation", json!("DELETE")), ("/object", Value::Null)]);
-        let of_the_system = changed(shapes::plain(1), &[("/namespace", json!("kube-system"))]);
+        let of_the_system = changed(shapes::plain(1), &[("namespace", json!("kube-system"))]);
         let rows = [
-            (Phase::Mutate, changed(shapes::plain(1), &[])),
-            (Phase::Mutate, changed(shapes::meshed(), &[])),
-            (Phase::Validate, changed(shapes::plain(1), &[])),
-            (Phase::Validate, deletion),
+            (Phase::Mutate, shapes::plain(1)),
+            (Phase::Mutate, shapes::meshed()),
+            (Phase::Validate, shapes::plain(1)),
             (Phase::Mutate, of_the_system),
         ];
-        let usual = rows.into_iter().map(|(phase, review)| self.review(phase, shapes::bytes(&review)));
-        usual.chain([self.careless()]).collect()
+        let judged = rows.iter().map(|(phase, review)| self.review(*phase, &shapes::bytes(review)));
+        judged.chain([self.deletion(), self.careless()]).collect()
     }
 
     /// Refused for its limits and its image.
     pub fn careless(&self) -> Review {
         let changes = [("image", json!("app:latest")), ("resources", json!({}))];
-        let changes = changes.map(|(field, value)| (format!("/object/spec/containers/0/{field}"), value));
+        let changes = changes.map(|(field, value)| (format!("object/spec/containers/0/{field}"), value));
         let changes: Vec<_> = changes.iter().map(|(pointer, value)| (&**pointer, value.clone())).collect();
-        self.review(Phase::Validate, shapes::bytes(&changed(shapes::plain(1), &changes)))
+        self.review(Phase::Validate, &shapes::bytes(&changed(shapes::plain(1), &changes)))
+    }
+
+    /// Not judged, and short.
+    pub fn deletion(&self) -> Review {
+        let changes = [("operation", json!("DELETE")), ("object", Value::Null), ("userInfo/groups", json!([]))];
+        self.review(Phase::Validate, &shapes::bytes(&changed(shapes::plain(1), &changes)))
     }
 
     /// A Pod that is judged, so many bytes long.
     pub fn as_long_as(&self, bytes: usize) -> Review {
-        let manager = "/object/metadata/managedFields/0/manager";
-        let of = |name: &str| shapes::bytes(&changed(shapes::plain(1), &[(manager, json!(name))]));
-        self.review(Phase::Validate, of(&"m".repeat(bytes - of("").len())))
-    }
-
-    /// A few hundred bytes that nobody judges.
-    pub fn deletion(&self) -> Review {
-        let request = json!({
-            "uid": UID, "kind": {"group": "", "version": "v1", "kind": "Pod"}, "name": "web", "namespace": "shop",
-            "operation": "DELETE", "userInfo": {"username": "ann"}, "object": null, "oldObject": null,
-        });
-        let review = json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request});
-        self.review(Phase::Validate, shapes::bytes(&review))
+        let named = |manager: &str| {
+            let changes = [("object/metadata/managedFields/0/manager", json!(manager))];
+            shapes::bytes(&changed(shapes::plain(1), &changes))
+        };
+        self.review(Phase::Validate, &named(&"m".repeat(bytes - named("").len())))
     }
 }
 
@@ -111,45 +108,42 @@ impl Default for Judge {
 }
 
 impl Review {
-    /// The body with a uid of its own.
-    pub fn body(&self, number: u64) -> Vec<u8> {
-        with_uid(&self.body, number)
+    /// A body with a uid of its own, and the uid.
+    pub fn next(&self) -> (Bytes, String) {
+        self.review.next()
     }
 
     /// Sends it, and panics where the answer is not the right one.
-    pub async fn post(&self, link: &mut Link, number: u64) {
-        let answer = link.post(self.path, &self.body(number)).await.unwrap();
-        self.check(number, &answer).unwrap();
+    pub async fn post(&self, link: &mut Link) {
+        let (body, uid) = self.next();
+        let answer = link.post(self.path, &body).await.unwrap();
+        self.check(&uid, &answer);
     }
 
-    /// Why the answer to the body of this number is not the right one.
-    pub fn check(&self, number: u64, answer: &Answer) -> Result<(), String> {
-        if answer.status == self.status && answer.body == with_uid(&self.answer, number) {
-            return Ok(());
-        }
+    pub fn check(&self, uid: &str, answer: &Answer) {
+        assert!(self.is_right(uid, answer), "{}", self.complain(uid, answer));
+    }
+
+    pub fn is_right(&self, uid: &str, answer: &Answer) -> bool {
+        self.review.is_right(uid, answer.status, &answer.body)
+    }
+
+    pub fn complain(&self, uid: &str, answer: &Answer) -> String {
         let text = |body: &[u8]| String::from_utf8_lossy(&body[..body.len().min(600)]).into_owned();
-        let expected = text(&with_uid(&self.answer, number));
-        Err(format!("{} answered {} {}, not {} {expected}", self.path, answer.status, text(&answer.body), self.status))
+        let (status, right) = &self.right;
+        let (path, found, right) = (self.path, text(&answer.body), text(right));
+        format!("{path} answered {} {found} to {uid}, not {status} {right}", answer.status)
     }
-}
-
-/// With the uid that `body` replaces, and other values at these pointers into the request.
-fn changed(mut review: Value, changes: &[(&str, Value)]) -> Value {
-    for (pointer, value) in [("/uid", json!(UID))].iter().chain(changes) {
-        *review["request"].pointer_mut(pointer).unwrap() = value.clone();
-    }
-    review
 }
 
 pub fn labels(phase: &str, operation: &str, decision: &str) -> String {
     format!(r#"{{phase="{phase}",operation="{operation}",decision="{decision}"}}"#)
 }
 
-fn with_uid(text: &[u8], number: u64) -> Vec<u8> {
-    let mut text = text.to_vec();
-    if let Some(at) = text.windows(UID.len()).position(|window| window == UID.as_bytes()) {
-        text[at..at + UID.len()]
-            .copy_from_slice(format!("{:08x}-0000-4000-8000-{number:012x}", number >> 48).as_bytes());
+/// With other values at these pointers into the request.
+fn changed(mut review: Value, changes: &[(&str, Value)]) -> Value {
+    for (pointer, value) in changes {
+        *review["request"].pointer_mut(&format!("/{pointer}")).unwrap() = value.clone();
     }
-    text
+    review
 }

@@ -9,8 +9,7 @@ use std::{
 use tokio::runtime::Runtime;
 
 use crate::{
-    cases::Case,
-    good::{Load, Manners, Tally},
+    good::{Good, Manners, Tally},
     podfit::{Page, Podfit, Readings, wait_for},
     reviews::{Counts, Judge, Review},
 };
@@ -18,26 +17,28 @@ use crate::{
 const PODFIT_SOAK_SECONDS: &str = "PODFIT_SOAK_SECONDS";
 const SHORT: Duration = Duration::from_secs(1);
 
-/// What may stay resident of any trouble, in KiB: an allocator keeps what it has been given for a while.
+/// What may stay resident of any trouble, in KiB: an allocator keeps some of what it has been given.
 const MEMORY_KEPT: u64 = 24 << 10;
+/// How long it may take to give it back.
+const SETTLING: Duration = Duration::from_secs(15);
 
 pub struct Soak {
     /// How long each case makes trouble.
     pub lasting: Duration,
-    rows: Mutex<Vec<String>>,
+    lines: Mutex<Vec<String>>,
 }
 
 /// podfit under good load, and how it was before.
 pub struct Watch<'p> {
-    pub load: Load,
+    pub good: Good,
     /// Of answers that are no good review's.
     pub counts: Counts,
-    /// Of those that podfit may have judged for nobody.
+    /// Of reviews that podfit may have answered for nobody.
     maybe: Counts,
-    /// Whether the log may.
+    /// The log may lose lines.
     pub loses_lines: bool,
     podfit: &'p Podfit,
-    /// Without a connection, or that one which asked for it.
+    /// Without a connection, or with the last one of the admin port.
     descriptors: usize,
     before: Readings,
     page: Page,
@@ -49,38 +50,34 @@ impl Soak {
         let seconds = env::var(PODFIT_SOAK_SECONDS).ok().map(|text| {
             Duration::from_secs(text.parse().unwrap_or_else(|_| panic!("{PODFIT_SOAK_SECONDS} is a number of seconds")))
         });
-        Self { lasting: seconds.unwrap_or(SHORT), rows: Mutex::default() }
+        Self { lasting: seconds.unwrap_or(SHORT), lines: Mutex::default() }
     }
 
     pub fn is_long(&self) -> bool {
         self.lasting > SHORT
     }
 
-    pub fn run(&self, case: &Case) {
-        (case.run)(self, case.name);
-    }
-
     pub fn block_on<T>(&self, case: impl Future<Output = T>) -> T {
         Runtime::new().unwrap().block_on(case)
     }
 
-    /// A row without what a process that has ended cannot tell.
-    pub fn tell_load(&self, name: &str, took: Duration, tally: &Tally) {
-        self.tell(load_row(name, took, tally));
+    /// A line of the table, or beside it.
+    pub fn tell(&self, line: String) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 
-    /// A line of the table.
-    pub fn tell(&self, line: String) {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    /// A row without what a process that has ended cannot tell.
+    pub fn tell_load(&self, name: &str, took: Duration, tally: &Tally) {
+        self.tell(row(name, took, tally));
     }
 
     pub fn print(&self) {
         println!(
-            "{:<28} {:>8} {:>8} {:>8} {:>8} {:>22} {:>5}",
-            "case", "seconds", "reviews", "p99 ms", "max ms", "MiB before, peak, after", "files"
+            "{:<26} {:>7} {:>7} {:>7} {:>7}  {:<20} files",
+            "case", "seconds", "reviews", "p99 ms", "max ms", "MiB, at most, after"
         );
-        for row in self.rows.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            println!("{row}");
+        for line in self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            println!("{line}");
         }
     }
 }
@@ -96,17 +93,17 @@ impl<'p> Watch<'p> {
         // It has its files when it answers, which is later than the first line of its log.
         podfit.admin("/livez").await;
         let descriptors = podfit.readings().descriptors;
-        let first = Load::of(podfit, Arc::clone(&reviews), manners.clone());
+        let first = Good::of(podfit, Arc::clone(&reviews), manners);
         first.wait(200).await;
         first.finish().await;
         wait_for("files after the first reviews", || (podfit.readings().descriptors <= descriptors).then_some(()));
         let page = podfit.metrics().await;
         podfit.forget_peak();
         let before = podfit.readings();
-        let load = Load::of(podfit, reviews, manners);
-        load.wait(20).await;
+        let good = Good::of(podfit, reviews, manners);
+        good.wait(20).await;
         Self {
-            load,
+            good,
             counts: Counts::new(),
             maybe: Counts::new(),
             loses_lines: false,
@@ -118,53 +115,64 @@ impl<'p> Watch<'p> {
         }
     }
 
-    pub fn count(&mut self, labels: String, answers: u64) {
-        *self.counts.entry(labels).or_default() += answers;
+    pub fn count(&mut self, labels: &str, answers: u64) {
+        *self.counts.entry(labels.to_owned()).or_default() += answers;
     }
 
     pub fn may_count(&mut self, labels: &str, answers: u64) {
         *self.maybe.entry(labels.to_owned()).or_default() += answers;
     }
 
-    /// The good load goes on for a moment, and then everything is as it was.
+    /// The good reviews go on for a moment, and then everything is as it was.
     pub async fn end(self, soak: &Soak, name: &str) -> Tally {
-        let Self { load, mut counts, maybe, podfit, before, descriptors, .. } = self;
-        load.wait(20).await;
-        let tally = load.finish().await;
-        for (labels, count) in &tally.counts {
-            *counts.entry(labels.clone()).or_default() += count;
+        let Self { good, counts, maybe, loses_lines, podfit, descriptors, before, page, began } = self;
+        let settling = Instant::now();
+        loop {
+            good.wait(20).await;
+            if podfit.readings().memory <= before.memory + MEMORY_KEPT || settling.elapsed() > SETTLING {
+                break;
+            }
         }
+        let tally = good.finish().await;
         wait_for("files as before", || (podfit.readings().descriptors <= descriptors).then_some(()));
-        let page = podfit.metrics().await;
-        let (mut counted, was) = (page.labelled("podfit_reviews_total"), self.page.labelled("podfit_reviews_total"));
-        counted.iter_mut().for_each(|(labels, count)| *count -= was.get(labels).copied().unwrap_or_default());
-        counted.retain(|_, count| *count > 0);
-        for (labels, most) in maybe {
-            let more =
-                counted.get(&labels).copied().unwrap_or_default() - counts.get(&labels).copied().unwrap_or_default();
-            *counts.entry(labels).or_default() += more.min(most);
-        }
-        counts.retain(|_, count| *count > 0);
-        assert_eq!(counted, counts, "podfit_reviews_total");
-        assert_eq!(page.count("podfit_in_flight_reviews"), 0);
-        assert!(self.loses_lines || page.count("podfit_log_lines_lost_total") == 0, "log lines were lost");
+        let now = podfit.metrics().await;
+        assert_counted(&page, &now, [&counts, &tally.counts], &maybe);
+        assert_eq!(now.count("podfit_in_flight_reviews"), 0);
+        assert!(loses_lines || now.count("podfit_log_lines_lost_total") == 0, "log lines were lost");
         assert_eq!(podfit.admin("/livez").await, (200, "ok\n".to_owned()));
         assert_eq!(podfit.admin("/readyz").await, (200, "ready\n".to_owned()));
         let after = podfit.readings();
-        soak.tell(row(name, self.began.elapsed(), &tally, before, after));
+        soak.tell(format!("{}  {}", row(name, began.elapsed(), &tally), columns(before, after)));
         let kept = after.memory.saturating_sub(before.memory);
         assert!(kept <= MEMORY_KEPT, "{} KiB before, {} KiB after", before.memory, after.memory);
         tally
     }
 }
 
-fn row(name: &str, took: Duration, tally: &Tally, before: Readings, after: Readings) -> String {
-    let mebibytes = |kibibytes: u64| kibibytes as f64 / 1024.0;
-    let memory = [before.memory, after.peak, after.memory].map(|memory| format!("{:.1}", mebibytes(memory))).join(" ");
-    format!("{} {memory:>22} {:>5}", load_row(name, took, tally), after.descriptors)
+/// `podfit_reviews_total` has grown by these answers, and by no more than those that may be.
+fn assert_counted(before: &Page, now: &Page, answers: [&Counts; 2], maybe: &Counts) {
+    const REVIEWS: &str = "podfit_reviews_total";
+    let (before, now) = (before.counts(REVIEWS), now.counts(REVIEWS));
+    let of = |counts: &Counts, labels: &str| counts.get(labels).copied().unwrap_or_default();
+    for labels in now.keys().chain(answers.iter().flat_map(|counts| counts.keys())) {
+        let counted = of(&now, labels) - of(&before, labels);
+        let least = of(answers[0], labels) + of(answers[1], labels);
+        let most = least + of(maybe, labels);
+        assert!((least..=most).contains(&counted), "{REVIEWS}{labels} grew by {counted}, not {least} to {most}");
+    }
 }
 
-fn load_row(name: &str, took: Duration, tally: &Tally) -> String {
-    let [p99, longest] = [tally.p99(), tally.longest()].map(|took| 1000.0 * took.as_secs_f64());
-    format!("{name:<28} {:>8.1} {:>8} {p99:>8.1} {longest:>8.1}", took.as_secs_f64(), tally.took.len())
+fn row(name: &str, took: Duration, tally: &Tally) -> String {
+    let [p99, longest] = [99, 100].map(|percent| 1000.0 * tally.took(percent).as_secs_f64());
+    format!("{name:<26} {:>7.1} {:>7} {p99:>7.1} {longest:>7.1}", took.as_secs_f64(), tally.took.len())
+}
+
+fn columns(before: Readings, after: Readings) -> String {
+    let mebibytes = |kibibytes: u64| format!("{:>6}", tenths(kibibytes * 10 >> 10));
+    let memory = [before.memory, after.peak, after.memory].map(mebibytes).concat();
+    format!("{memory:<20} {}", after.descriptors)
+}
+
+fn tenths(number: u64) -> String {
+    format!("{}.{}", number / 10, number % 10)
 }

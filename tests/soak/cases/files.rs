@@ -11,8 +11,9 @@ use tokio::time::{interval, sleep};
 
 use super::{Case, case};
 use crate::{
-    client::Client,
+    client::Link,
     good::Manners,
+    load::client::Client,
     podfit::{Podfit, Start, replace},
     reviews::{Counts, Judge},
     soak::{Soak, Watch},
@@ -38,7 +39,8 @@ fn reloads(soak: &Soak, name: &str) {
         let arguments = ["--policy", path.to_str().unwrap()];
         let start = Start { folder, pair: pairs[0].clone(), arguments: &arguments, ..Start::default() };
         let mut podfit = Podfit::with(start);
-        podfit.client = Client::trusting(&pairs.iter().map(|pair| &*pair.ca).collect::<Vec<_>>());
+        let authorities: Vec<_> = pairs.iter().map(|pair| &*pair.ca).collect();
+        podfit.client = Client::trusting(podfit.webhook, &authorities);
         let (strictly, leniently) = (Judge::under(&strict), Judge::under(&lenient));
         let manners = Manners { kept_for: Some(5), ..Manners::default() };
         let mut watch = Watch::with(&podfit, vec![strictly.usual(), leniently.usual()], manners).await;
@@ -56,7 +58,7 @@ fn reloads(soak: &Soak, name: &str) {
         let last = Instant::now();
         replace(&path, &lenient);
         podfit.place(&pairs[3]);
-        watch.counts = in_force(&podfit, &Client::trusting(&[&pairs[3].ca]), &leniently, &strictly).await;
+        watch.counts = in_force(&Client::new(podfit.webhook, &pairs[3].ca), &leniently, &strictly).await;
         let took = last.elapsed();
         assert!(took < IN_FORCE, "the last change was in force after {took:?}");
         let page = podfit.metrics().await;
@@ -69,21 +71,21 @@ fn reloads(soak: &Soak, name: &str) {
 }
 
 /// Asks until a client who knows the last pair alone is answered by the last policy; what was counted meanwhile.
-async fn in_force(podfit: &Podfit, client: &Client, last: &Judge, before: &Judge) -> Counts {
+async fn in_force(client: &Client, last: &Judge, before: &Judge) -> Counts {
     let (last, before) = (last.careless(), before.careless());
     let mut counts = Counts::new();
-    for number in 0.. {
-        if let Ok(mut link) = client.connect(podfit.webhook).await {
-            let answer = link.post(last.path, &last.body(number)).await.unwrap();
-            let is_last = last.check(number, &answer).is_ok();
+    loop {
+        if let Ok(mut link) = Link::connect(client).await {
+            let (body, uid) = last.next();
+            let answer = link.post(last.path, &body).await.unwrap();
+            let is_last = last.is_right(&uid, &answer);
             let review = if is_last { &last } else { &before };
-            review.check(number, &answer).unwrap();
+            review.check(&uid, &answer);
             *counts.entry(review.labels.clone()).or_default() += 1;
             if is_last {
-                break;
+                return counts;
             }
         }
         sleep(Duration::from_millis(20)).await;
     }
-    counts
 }

@@ -2,7 +2,6 @@
 
 use std::{
     io::{BufRead, BufReader},
-    ops::Range,
     process::ChildStderr,
     sync::{
         Arc,
@@ -45,8 +44,7 @@ fn pipe_full(soak: &Soak, name: &str) {
         watch.loses_lines = true;
         watch.end(soak, name).await;
         let Lines { refused, lost } = lines(&podfit).await;
-        podfit.signal("TERM");
-        assert!(podfit.wait().success());
+        podfit.terminate();
         // One more, "stopping".
         assert_eq!(reader.lines.join().unwrap() + lost, refused + 1);
     });
@@ -68,8 +66,7 @@ fn pipe_closed(soak: &Soak, name: &str) {
         // All but what the pipe has taken before.
         let Lines { refused, lost } = lines(&podfit).await;
         assert!(refused - lost < WAITING_LINES, "{refused} lines, {lost} lost");
-        podfit.signal("TERM");
-        assert!(podfit.wait().success());
+        podfit.terminate();
     });
 }
 
@@ -77,19 +74,19 @@ fn pipe_closed(soak: &Soak, name: &str) {
 struct Refuser {
     link: Link,
     review: Review,
-    number: u64,
+    sent: u64,
 }
 
 impl Refuser {
     async fn connect(podfit: &Podfit) -> Self {
-        let link = podfit.client.connect(podfit.webhook).await.unwrap();
-        Self { link, review: Judge::default().careless(), number: 0 }
+        Self { link: podfit.connect().await, review: Judge::default().careless(), sent: 0 }
     }
 
     async fn send(&mut self, reviews: u64) {
-        for number in self.next(reviews) {
-            self.review.post(&mut self.link, number).await;
+        for _review in 0..reviews {
+            self.review.post(&mut self.link).await;
         }
+        self.sent += reviews;
     }
 
     async fn until_lines_are_lost(&mut self, podfit: &Podfit, soak: &Soak) {
@@ -99,13 +96,8 @@ impl Refuser {
         }
     }
 
-    fn next(&mut self, reviews: u64) -> Range<u64> {
-        self.number += reviews;
-        self.number - reviews..self.number
-    }
-
     fn end(self, watch: &mut Watch<'_>) {
-        watch.count(self.review.labels, self.number);
+        watch.count(&self.review.labels, self.sent);
     }
 }
 
@@ -117,7 +109,7 @@ struct Lines {
 
 async fn lines(podfit: &Podfit) -> Lines {
     let page = podfit.metrics().await;
-    let refused = page.labelled("podfit_reviews_total").remove(&labels("validate", "CREATE", "denied"));
+    let refused = page.counts("podfit_reviews_total").remove(&labels("validate", "CREATE", "denied"));
     Lines { refused: refused.unwrap_or_default(), lost: page.count("podfit_log_lines_lost_total") }
 }
 

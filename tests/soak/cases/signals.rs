@@ -7,9 +7,9 @@ use tokio::{task::JoinSet, time::sleep};
 
 use super::{Case, case};
 use crate::{
-    client::{Link, request_head},
-    good::{Load, Manners},
-    podfit::{Podfit, Start, is_closed, wait_for},
+    client::{Link, is_closed, request_head},
+    good::{Good, Manners},
+    podfit::{Podfit, Start, wait_for},
     reviews::Judge,
     soak::{Soak, Watch},
 };
@@ -19,37 +19,39 @@ pub const CASES: &[Case] = &[case("sigterm-under-load", terminated), case("sigst
 /// How long connections are still accepted after SIGTERM.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// A good review may not take ten seconds.
+const LONGEST_STOP: Duration = Duration::from_secs(3);
+
 /// The cluster sends on for as long as it has not heard. Nothing is lost, and what is half sent is answered after all.
 fn terminated(soak: &Soak, name: &str) {
     soak.block_on(async {
         let pair = make_pair(&LOCAL_HOSTS, 2).unwrap();
         let [mut podfit, successor] = [(); 2].map(|()| Podfit::with(Start { pair: pair.clone(), ..Start::default() }));
-        let load = Load::start(&podfit);
-        load.wait(100).await;
-        let mut idle = podfit.client.connect(podfit.webhook).await.unwrap();
+        let good = Good::start(&podfit);
+        good.wait(100).await;
+        let mut idle = podfit.connect().await;
         let mut busy = JoinSet::new();
-        for number in 0..10 {
-            let link = podfit.client.connect(podfit.webhook).await.unwrap();
-            busy.spawn(in_two_pieces(link, number, LINGER + Duration::from_secs(1)));
+        for _link in 0..10 {
+            busy.spawn(in_two_pieces(podfit.connect().await, LINGER + Duration::from_secs(1)));
         }
 
         let began = Instant::now();
-        podfit.signal("TERM");
+        podfit.process.terminate();
         wait_for_drain(&podfit).await;
-        load.wait(100).await;
+        good.wait(100).await;
         // A third of the linger is more than endpoints take, and less than podfit allows them.
         sleep(LINGER / 3).await;
-        load.turn_to(&successor);
+        good.turn_to(&successor);
         assert_eq!(idle.rest().await.unwrap(), b"", "an idle connection is closed in order");
         let lingered = began.elapsed();
         assert!(lingered >= LINGER, "closed after {lingered:?}");
         busy.join_all().await;
-        assert!(podfit.wait().success());
-        load.wait(100).await;
-        let log = podfit.log();
+        wait_for("the end", || podfit.process.exit_code().map(|code| assert_eq!(code, 0)));
+        good.wait(100).await;
+        let log = podfit.process.log();
         assert!(log.contains("\"stopping\"") && !log.contains("stopped with connections still open"), "{log}");
-        assert!(podfit.client.connect(podfit.webhook).await.is_err_and(|error| !is_closed(&error)));
-        let tally = load.finish().await;
+        assert!(podfit.client.stream().await.is_err_and(|error| !is_closed(&error)));
+        let tally = good.finish().await;
         soak.tell_load(name, began.elapsed(), &tally);
     });
 }
@@ -60,16 +62,16 @@ async fn wait_for_drain(podfit: &Podfit) {
     }
 }
 
-async fn in_two_pieces(mut link: Link, number: u64, pause: Duration) {
+async fn in_two_pieces(mut link: Link, pause: Duration) {
     let review = Judge::default().deletion();
-    let body = review.body(number);
+    let (body, uid) = review.next();
     let (first, second) = body.split_at(body.len() / 2);
     link.send(request_head(review.path, body.len()).as_bytes()).await.unwrap();
     link.send(first).await.unwrap();
     sleep(pause).await;
     link.send(second).await.unwrap();
     let answer = link.answer().await.unwrap();
-    review.check(number, &answer).unwrap();
+    review.check(&uid, &answer);
     assert!(answer.is_last(), "{}", answer.headers);
 }
 
@@ -80,26 +82,26 @@ fn stopped(soak: &Soak, name: &str) {
         let mut watch = Watch::begin(&podfit, Manners::default()).await;
         let review = Judge::default().deletion();
         let began = Instant::now();
-        let mut number = 0;
-        while number == 0 || began.elapsed() < soak.lasting {
-            let mut half = podfit.client.connect(podfit.webhook).await.unwrap();
-            let body = review.body(number);
+        let mut stops = 0;
+        while stops == 0 || began.elapsed() < soak.lasting {
+            let mut half = podfit.connect().await;
+            let (body, uid) = review.next();
             half.send(request_head(review.path, body.len()).as_bytes()).await.unwrap();
             half.send(&body[..99]).await.unwrap();
-            podfit.signal("STOP");
+            podfit.process.signal("STOP");
             wait_for("the stop", || podfit.is_stopped().then_some(()));
             half.send(&body[99..]).await.unwrap();
-            let (client, webhook) = (podfit.client.clone(), podfit.webhook);
-            let new = tokio::spawn(async move { client.connect(webhook).await.unwrap() });
-            sleep(soak.lasting.min(Duration::from_secs(3))).await;
+            let client = podfit.client.clone();
+            let new = tokio::spawn(async move { Link::connect(&client).await.unwrap() });
+            sleep(soak.lasting.min(LONGEST_STOP)).await;
             assert!(!new.is_finished());
-            podfit.signal("CONT");
-            review.check(number, &half.answer().await.unwrap()).unwrap();
-            review.post(&mut new.await.unwrap(), number + 1).await;
-            number += 2;
-            watch.load.wait(20).await;
+            podfit.process.signal("CONT");
+            review.check(&uid, &half.answer().await.unwrap());
+            review.post(&mut new.await.unwrap()).await;
+            watch.good.wait(20).await;
+            stops += 1;
         }
-        watch.count(review.labels.clone(), number);
+        watch.count(&review.labels, 2 * stops);
         watch.end(soak, name).await;
     });
 }

@@ -15,9 +15,9 @@ use tokio::{
 
 use super::{Case, case};
 use crate::{
-    client::{Link, read_answer, request_head},
+    client::{Link, is_closed, read_answer, request_head},
     good::Manners,
-    podfit::{Podfit, is_closed},
+    podfit::Podfit,
     reviews::{Judge, Review, labels},
     soak::{Soak, Watch},
 };
@@ -41,31 +41,30 @@ fn slow_heads_and_bodies(soak: &Soak, name: &str) {
         // A body gets ten seconds, a head five minutes.
         let time = soak.lasting.min(BOUND * 3 / 4);
         let mut clients = JoinSet::new();
-        for number in 0..100 {
-            let link = podfit.client.connect(podfit.webhook).await.unwrap();
-            clients.spawn(byte_by_byte(link, Arc::clone(&review), number, time));
+        for _client in 0..100 {
+            clients.spawn(byte_by_byte(podfit.connect().await, Arc::clone(&review), time));
         }
         for (count, path, bound) in [(50, "/validate?timeout=1s", BOUND / 10 * 9 / 10), (10, "/validate", BOUND)] {
             for _client in 0..count {
-                clients.spawn(never_whole(podfit.client.connect(podfit.webhook).await.unwrap(), path, bound));
+                clients.spawn(never_whole(podfit.connect().await, path, bound));
             }
         }
         clients.join_all().await;
-        watch.count(review.labels.clone(), 100);
-        watch.count(labels("validate", "OTHER", "failed"), 60);
+        watch.count(&review.labels, 100);
+        watch.count(&labels("validate", "OTHER", "failed"), 60);
         watch.end(soak, name).await;
     });
 }
 
-async fn byte_by_byte(mut link: Link, review: Arc<Review>, number: u64, time: Duration) {
-    let body = review.body(number);
-    let bytes = [request_head(review.path, body.len()).into_bytes(), body].concat();
+async fn byte_by_byte(mut link: Link, review: Arc<Review>, time: Duration) {
+    let (body, uid) = review.next();
+    let bytes = [request_head(review.path, body.len()).as_bytes(), &body].concat();
     let pause = time / u32::try_from(bytes.len()).unwrap();
     for byte in bytes {
         link.send(&[byte]).await.unwrap();
         sleep(pause).await;
     }
-    review.check(number, &link.answer().await.unwrap()).unwrap();
+    review.check(&uid, &link.answer().await.unwrap());
 }
 
 /// Sends a byte now and then, and is told in the end.
@@ -85,8 +84,8 @@ async fn never_whole(mut link: Link, path: &str, bound: Duration) {
 
 /// Many reviews at once, and nobody who reads: what is written must stop somewhere, and be right when it is read.
 fn slow_readers(soak: &Soak, name: &str) {
-    const READERS: u64 = 20;
-    const REVIEWS: u64 = 400;
+    const READERS: usize = 20;
+    const REVIEWS: usize = 400;
     soak.block_on(async {
         let podfit = Podfit::start();
         let mut watch = Watch::begin(&podfit, Manners::default()).await;
@@ -95,30 +94,30 @@ fn slow_readers(soak: &Soak, name: &str) {
         for _reader in 0..READERS {
             let socket = TcpSocket::new_v4().unwrap();
             socket.set_recv_buffer_size(4096).unwrap();
-            let link = podfit.client.encrypt(socket.connect(podfit.webhook).await.unwrap()).await.unwrap();
-            clients.spawn(reads_late(link, Arc::clone(&review), REVIEWS, soak.lasting));
+            let link = podfit.client.handshake(socket.connect(podfit.webhook).await.unwrap()).await.unwrap();
+            clients.spawn(reads_late(Link::of(link), Arc::clone(&review), REVIEWS, soak.lasting));
         }
         clients.join_all().await;
-        watch.count(review.labels.clone(), READERS * REVIEWS);
+        watch.count(&review.labels, (READERS * REVIEWS) as u64);
         watch.end(soak, name).await;
     });
 }
 
-async fn reads_late(link: Link, review: Arc<Review>, reviews: u64, late: Duration) {
+async fn reads_late(link: Link, review: Arc<Review>, reviews: usize, late: Duration) {
     let (mut reader, mut writer) = link.split();
-    let of_writer = Arc::clone(&review);
+    let (path, sent) = (review.path, (0..reviews).map(|_| review.next()).collect::<Vec<_>>());
+    let bodies: Vec<_> = sent.iter().map(|(body, _)| body.clone()).collect();
     let writing = tokio::spawn(async move {
-        for number in 0..reviews {
-            let body = of_writer.body(number);
-            writer.write_all(request_head(of_writer.path, body.len()).as_bytes()).await.unwrap();
+        for body in bodies {
+            writer.write_all(request_head(path, body.len()).as_bytes()).await.unwrap();
             writer.write_all(&body).await.unwrap();
         }
         writer.flush().await.unwrap();
         writer
     });
     sleep(late).await;
-    for number in 0..reviews {
-        review.check(number, &read_answer(&mut reader).await.unwrap()).unwrap();
+    for (_, uid) in sent {
+        review.check(&uid, &read_answer(&mut reader).await.unwrap());
     }
     writing.await.unwrap();
 }
@@ -158,24 +157,25 @@ async fn stops_in_the_handshake(webhook: SocketAddr, sent: &[u8]) {
 /// In the middle of a request or behind it: says that no more will come, or is gone.
 async fn leave(podfit: &Podfit, watch: &mut Watch<'_>) {
     let review = Judge::default().deletion();
-    let (body, broken) = (review.body(0), labels(&review.path[1..], "OTHER", "invalid"));
+    let broken = labels(&review.path[1..], "OTHER", "invalid");
+    let (body, uid) = review.next();
     let head = request_head(review.path, body.len()).into_bytes();
     let bytes = [&head[..], &body].concat();
     for end in [0, head.len() / 2, head.len(), head.len() + body.len() / 2, bytes.len()] {
-        let mut silent = podfit.client.connect(podfit.webhook).await.unwrap();
+        let mut silent = podfit.connect().await;
         silent.send(&bytes[..end]).await.unwrap();
         silent.finish().await.unwrap();
-        let mut gone = podfit.client.connect(podfit.webhook).await.unwrap();
+        let mut gone = podfit.connect().await;
         gone.send(&bytes[..end]).await.unwrap();
         drop(gone);
         let answer = silent.answer().await;
         if end == bytes.len() {
             // It may be taken for gone before it is answered.
-            answer.iter().for_each(|answer| review.check(0, answer).unwrap());
+            answer.iter().for_each(|answer| review.check(&uid, answer));
             watch.may_count(&review.labels, 2);
         } else if end >= head.len() {
             assert_eq!(answer.unwrap().status, 400);
-            watch.count(broken.clone(), 2);
+            watch.count(&broken, 2);
         } else {
             assert!(answer.is_err_and(|error| is_closed(&error)));
         }
