@@ -24,7 +24,7 @@ use crate::{
 /// kube-apiserver's own for a webhook that does not say another.
 const LONGEST: Duration = Duration::from_secs(10);
 /// `Retry-After`.
-const LATER: Duration = Duration::from_secs(1);
+pub const LATER: Duration = Duration::from_secs(1);
 pub const SENDERS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -158,7 +158,7 @@ impl Shared {
                 return Ok(answer.is_last());
             }
             if !(self.manners.is_patient && answer.status == 503 && answer.has("retry-after: 1")) {
-                return Err(reviews[0].complain(&uid, &answer));
+                return Err(format!("{uid}: {}", reviews[0].complain(&answer)));
             }
             tally.put_off += 1;
             tally.note(labels(&reviews[0].path[1..], "OTHER", "failed"));

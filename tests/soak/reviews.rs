@@ -23,12 +23,21 @@ const UID: &str = "6f1b2c3d-8a4e-4f50-9b61-7c8d9e0f1a2b";
 /// How many answers `podfit_reviews_total` must have counted, by its labels.
 pub type Counts = BTreeMap<String, u64>;
 
-pub struct Review {
+/// The right answer to one body.
+pub struct Judged {
     pub path: &'static str,
     /// What it is counted under.
     pub labels: String,
+    status: u16,
+    answer: Vec<u8>,
+}
+
+/// A body that is sent again and again.
+pub struct Review {
+    pub path: &'static str,
+    pub labels: String,
     review: review::Review,
-    right: (u16, Vec<u8>),
+    judged: Judged,
 }
 
 /// Judges as podfit does under the same policy on the same day.
@@ -48,20 +57,25 @@ impl Judge {
         Self { rulebook: Rulebook::unwatched(policies), today }
     }
 
-    pub fn review(&self, phase: Phase, body: &[u8]) -> Review {
+    pub fn judge(&self, phase: Phase, body: &[u8]) -> Judged {
         let settings = admission::Settings { rulebook: &self.rulebook, today: self.today };
         let answer = admission::answer(phase, body, &settings);
         let record = &answer.record;
-        let path = match phase {
-            Phase::Mutate => "/mutate",
-            Phase::Validate => "/validate",
-        };
-        Review {
-            path,
+        Judged {
+            path: match phase {
+                Phase::Mutate => "/mutate",
+                Phase::Validate => "/validate",
+            },
             labels: labels(phase.as_str(), record.operation.as_str(), record.decision.as_str()),
-            review: review::Review::new(path, UID, body, &[(answer.status, &answer.body)]),
-            right: (answer.status, answer.body),
+            status: answer.status,
+            answer: answer.body,
         }
+    }
+
+    pub fn review(&self, phase: Phase, body: &[u8]) -> Review {
+        let judged = self.judge(phase, body);
+        let review = review::Review::new(judged.path, UID, body, &[(judged.status, &judged.answer)]);
+        Review { path: judged.path, labels: judged.labels.clone(), review, judged }
     }
 
     /// What a cluster sends all day: Pods that are patched, allowed and refused, and what is not ours.
@@ -121,18 +135,28 @@ impl Review {
     }
 
     pub fn check(&self, uid: &str, answer: &Answer) {
-        assert!(self.is_right(uid, answer), "{}", self.complain(uid, answer));
+        assert!(self.is_right(uid, answer), "{uid}: {}", self.complain(answer));
     }
 
     pub fn is_right(&self, uid: &str, answer: &Answer) -> bool {
         self.review.is_right(uid, answer.status, &answer.body)
     }
 
-    pub fn complain(&self, uid: &str, answer: &Answer) -> String {
+    pub fn complain(&self, answer: &Answer) -> String {
+        self.judged.complain(answer)
+    }
+}
+
+impl Judged {
+    pub fn check(&self, what: &str, answer: &Answer) {
+        let is_right = answer.status == self.status && answer.body == self.answer;
+        assert!(is_right, "{what}: {}", self.complain(answer));
+    }
+
+    fn complain(&self, answer: &Answer) -> String {
         let text = |body: &[u8]| String::from_utf8_lossy(&body[..body.len().min(600)]).into_owned();
-        let (status, right) = &self.right;
-        let (path, found, right) = (self.path, text(&answer.body), text(right));
-        format!("{path} answered {} {found} to {uid}, not {status} {right}", answer.status)
+        let (found, right) = (text(&answer.body), text(&self.answer));
+        format!("{} answered {} {found}, not {} {right}", self.path, answer.status, self.status)
     }
 }
 

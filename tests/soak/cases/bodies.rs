@@ -1,27 +1,38 @@
 //! Bodies as large as podfit takes them, larger ones, and large ones of the worst shapes.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use podfit::admission::Phase;
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::{JoinSet, spawn_blocking},
+    time::sleep,
+};
 
 use super::{Case, case};
 use crate::{
-    client::{Answer, Link},
-    good::Manners,
+    client::{Answer, Link, request_head},
+    good::{LATER, Manners},
     hostile::{LARGEST, bodies},
     podfit::Podfit,
-    reviews::{Judge, labels},
+    reviews::{Counts, Judge, Judged, labels},
     soak::{Soak, Watch},
 };
 
-pub const CASES: &[Case] = &[case("bodies-at-the-limit", at_the_limit), case("bodies-of-anything", of_anything)];
+pub const CASES: &[Case] = &[
+    case("bodies-at-the-limit", at_the_limit),
+    case("largest-bodies-at-once", at_once),
+    case("bodies-of-anything", of_anything),
+];
 
 const PATIENT: Manners = Manners { kept_for: None, is_patient: true };
 const TOO_LARGE: (u16, &str) = (413, "the review is larger than 8388608 bytes\n");
+/// Debug build and busy machine allowed for; kube-apiserver waits for ten seconds.
+const LONGEST: Duration = Duration::from_secs(20);
+/// What one such body may take, in KiB.
+const MOST_MEMORY: u64 = 128 << 10;
 
 fn at_the_limit(soak: &Soak, name: &str) {
     soak.block_on(async {
@@ -32,11 +43,13 @@ fn at_the_limit(soak: &Soak, name: &str) {
         let larger = [&body, &b" "[..]].concat();
         let mut link = podfit.connect().await;
         for (what, sent, is_taken) in [
-            ("announced", whole(review.path, "", &body), true),
+            ("announced", announced(review.path, &body), true),
             ("in chunks", chunked(review.path, &body), true),
-            ("announced, a byte more", whole(review.path, "", &larger), false),
+            ("announced, a byte more", announced(review.path, &larger), false),
             ("in chunks, a byte more", chunked(review.path, &larger), false),
+            ("announced, three times as much", announced(review.path, &larger.repeat(3)), false),
         ] {
+            // All on one connection: it is kept, whatever came of the last one.
             link.send(&sent).await.unwrap();
             let answer = link.answer().await.unwrap();
             if is_taken {
@@ -46,19 +59,21 @@ fn at_the_limit(soak: &Soak, name: &str) {
                 assert_eq!((answer.status, answer.text()), TOO_LARGE, "{what}");
                 watch.count(&labels("validate", "OTHER", "invalid"), 1);
             }
-            println!("{what} {}", answer.headers);
         }
+        // Who asks first need not send it.
+        let head = request_head(review.path, larger.len()).replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n");
+        link.send(head.as_bytes()).await.unwrap();
+        assert_eq!(link.answer().await.unwrap().status, 413);
+        watch.count(&labels("validate", "OTHER", "invalid"), 1);
         drop(link);
         watch.end(soak, name).await;
     });
 }
 
-fn whole(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
-    [head.as_bytes(), body].concat()
+fn announced(path: &str, body: &[u8]) -> Vec<u8> {
+    [request_head(path, body.len()).as_bytes(), body].concat()
 }
 
-/// In chunks of 64 KiB.
 fn chunked(path: &str, body: &[u8]) -> Vec<u8> {
     let mut text =
         format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n").into_bytes();
@@ -71,35 +86,120 @@ fn chunked(path: &str, body: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Each is answered in time, as the library answers it.
-fn of_anything(soak: &Soak, name: &str) {
+/// There is room for one: the others are put off, and each has its turn.
+fn at_once(soak: &Soak, name: &str) {
+    let senders = if soak.is_long() { 16 } else { 4 };
     soak.block_on(async {
         let podfit = Podfit::start();
         let mut watch = Watch::begin(&podfit, PATIENT).await;
-        let judge = Judge::default();
-        let mut link = podfit.connect().await;
-        for (what, body) in bodies() {
-            for phase in [Phase::Mutate, Phase::Validate] {
-                let t0 = Instant::now();
-                let review = judge.review(phase, body.as_bytes());
-                let lib = t0.elapsed();
-                podfit.forget_peak();
-                let before = podfit.readings();
-                let began = Instant::now();
-                let answer = link.post(review.path, body.as_bytes()).await.unwrap();
-                let took = began.elapsed();
-                println!(
-                    "{what:<40} {:>8} {lib:?} {took:?} {} {}",
-                    phase.as_str(),
-                    podfit.readings().peak - before.memory,
-                    podfit.readings().memory
-                );
-                watch.count(&review.labels, 1);
-                let _ = (&answer, Arc::new(1), Duration::ZERO, sleep(Duration::ZERO));
-                let _: Option<(Answer, Link, JoinSet<()>)> = None;
-            }
+        let review = Arc::new(Judge::default().as_long_as(LARGEST));
+        let began = Instant::now();
+        let mut sending = JoinSet::new();
+        for _sender in 0..senders {
+            let (mut link, review) = (podfit.connect().await, Arc::clone(&review));
+            sending.spawn(async move {
+                let (body, uid) = review.next();
+                let (answer, put_off) = insist(&mut link, review.path, &body).await;
+                review.check(&uid, &answer);
+                put_off
+            });
         }
-        drop(link);
+        let put_off = sending.join_all().await.iter().sum();
+        soak.tell(format!("{name}: {senders} in {:.1} s, {put_off} times put off", began.elapsed().as_secs_f64()));
+        watch.count(&review.labels, senders);
+        watch.count(&labels("validate", "OTHER", "failed"), put_off);
         watch.end(soak, name).await;
     });
+}
+
+/// Sends again what is put off; how often it was.
+async fn insist(link: &mut Link, path: &str, body: &[u8]) -> (Answer, u64) {
+    let mut put_off = 0;
+    loop {
+        let answer = link.post(path, body).await.unwrap();
+        if !(answer.status == 503 && answer.has("retry-after: 1")) {
+            return (answer, put_off);
+        }
+        put_off += 1;
+        sleep(LATER).await;
+    }
+}
+
+/// A body that is meant to hurt, and its answer.
+struct Giant {
+    what: &'static str,
+    body: Vec<u8>,
+    judged: Judged,
+}
+
+/// Each is answered in time, as the library answers it. One by one they tell how much memory each takes.
+fn of_anything(soak: &Soak, name: &str) {
+    soak.block_on(async {
+        let podfit = Arc::new(Podfit::start());
+        let mut watch = Watch::begin(&podfit, PATIENT).await;
+        let phases: &[_] = if soak.is_long() { &[Phase::Mutate, Phase::Validate] } else { &[Phase::Validate] };
+        let (sender, mut giants) = tokio::sync::mpsc::channel(2);
+        let judging = spawn_blocking(move || {
+            let judge = Judge::default();
+            for (what, body) in bodies() {
+                for phase in phases {
+                    let judged = judge.judge(*phase, &body);
+                    sender
+                        .blocking_send(Giant { what, body: body.clone(), judged })
+                        .unwrap_or_else(|_| panic!("{what}"));
+                }
+            }
+        });
+        let (mut link, mut all) = (podfit.connect().await, Vec::new());
+        let mut hungriest = (0, String::new());
+        while let Some(giant) = giants.recv().await {
+            podfit.forget_peak();
+            let before = podfit.readings().memory;
+            let began = Instant::now();
+            let (answer, put_off) = insist(&mut link, giant.judged.path, &giant.body).await;
+            let took = began.elapsed();
+            giant.judged.check(giant.what, &answer);
+            assert!(took < LONGEST, "{}: {took:?}", giant.what);
+            watch.count(&giant.judged.labels, 1);
+            let more = podfit.readings().peak.saturating_sub(before);
+            let row = format!("{} {}", giant.judged.path, giant.what);
+            if soak.is_long() {
+                soak.tell(format!("{name}: {row}: {:.0} ms, {} KiB", took.as_secs_f64() * 1000.0, more));
+            }
+            hungriest = hungriest.max((more, row));
+            assert!(more <= MOST_MEMORY, "{hungriest:?}");
+            let _ = put_off;
+            all.push(giant);
+        }
+        soak.tell(format!("{name}: the most memory: {} KiB for {}", hungriest.0, hungriest.1));
+        judging.await.unwrap();
+        drop(link);
+        if soak.is_long() {
+            sixteen_at_once(&podfit, all, &mut watch).await;
+        }
+        watch.end(soak, name).await;
+    });
+}
+
+async fn sixteen_at_once(podfit: &Podfit, giants: Vec<Giant>, watch: &mut Watch<'_>) {
+    let waiting = Arc::new(Mutex::new(giants));
+    let mut senders = JoinSet::new();
+    for _sender in 0..16 {
+        let (mut link, waiting) = (podfit.connect().await, Arc::clone(&waiting));
+        senders.spawn(async move {
+            let mut counts = Counts::new();
+            let next = || waiting.lock().unwrap().pop();
+            while let Some(giant) = next() {
+                let (answer, put_off) = insist(&mut link, giant.judged.path, &giant.body).await;
+                giant.judged.check(giant.what, &answer);
+                let failed = labels(&giant.judged.path[1..], "OTHER", "failed");
+                *counts.entry(giant.judged.labels).or_default() += 1;
+                *counts.entry(failed).or_default() += put_off;
+            }
+            counts
+        });
+    }
+    for counts in senders.join_all().await {
+        counts.iter().for_each(|(labels, count)| watch.count(labels, *count));
+    }
 }
