@@ -15,6 +15,7 @@ mod hostile;
 mod load;
 mod needs;
 mod podfit;
+mod policies;
 mod reviews;
 #[allow(dead_code)] // the benches use the rest
 #[path = "../../benches/review/bodies.rs"]

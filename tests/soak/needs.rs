@@ -31,7 +31,7 @@ impl Needs {
 /// Where Debian's and Fedora's packages put it.
 pub fn faketime() -> Option<PathBuf> {
     let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"].map(Path::new);
-    folders.iter().map(|folder| folder.join("faketime/libfaketime.so.1")).find(|path| path.exists())
+    folders.iter().map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|path| path.exists())
 }
 
 /// The crowds of all cases are open files of this process, and the usual soft limit is 1,024.

@@ -148,6 +148,13 @@ impl Podfit {
         fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap().contains(") T ")
     }
 
+    /// Soft, of the running process.
+    pub fn limit_open_files(&self, number: usize) {
+        let limit = format!("--nofile={number}:");
+        let status = Command::new("prlimit").args(["--pid", &self.process.id().to_string(), &limit]).status();
+        assert!(status.unwrap().success(), "prlimit {limit}");
+    }
+
     pub async fn metrics(&self) -> Page {
         Page::read(&self.admin("/metrics").await.1)
     }

@@ -119,6 +119,10 @@ impl<'p> Watch<'p> {
         *self.counts.entry(labels.to_owned()).or_default() += answers;
     }
 
+    pub fn count_all(&mut self, counts: &Counts) {
+        counts.iter().for_each(|(labels, answers)| self.count(labels, *answers));
+    }
+
     pub fn may_count(&mut self, labels: &str, answers: u64) {
         *self.maybe.entry(labels.to_owned()).or_default() += answers;
     }

@@ -200,6 +200,6 @@ async fn sixteen_at_once(podfit: &Podfit, giants: Vec<Giant>, watch: &mut Watch<
         });
     }
     for counts in senders.join_all().await {
-        counts.iter().for_each(|(labels, count)| watch.count(labels, *count));
+        watch.count_all(&counts);
     }
 }

@@ -1,8 +1,7 @@
 //! More connections than there are places or files.
 
-use std::{fs, time::Duration};
+use std::io;
 
-use tempfile::TempDir;
 use tokio::{net::TcpStream, task::JoinSet, time::sleep};
 
 use super::{Case, case};
@@ -11,6 +10,7 @@ use crate::{
     good::{Manners, SENDERS},
     needs::Needs,
     podfit::{Podfit, Start, wait_for},
+    policies::{Policy, in_force, put},
     reviews::Judge,
     soak::{Soak, Watch},
 };
@@ -23,6 +23,8 @@ pub const CASES: &[Case] = &[
 /// `Bounds.connections`.
 const CONNECTIONS: usize = 4096;
 const CALLERS: usize = 10_000;
+/// Open files that podfit may have.
+const FEW: usize = 64;
 
 /// Each of the first gets a place and keeps it. The next are closed on at once, until somebody goes.
 fn connections(soak: &Soak, name: &str) {
@@ -62,7 +64,7 @@ fn connections(soak: &Soak, name: &str) {
     });
 }
 
-fn take(caller: std::io::Result<Link>, kept: &mut Vec<Link>, sent_away: &mut usize) {
+fn take(caller: io::Result<Link>, kept: &mut Vec<Link>, sent_away: &mut usize) {
     match caller {
         Ok(link) => kept.push(link),
         Err(error) => {
@@ -72,24 +74,45 @@ fn take(caller: std::io::Result<Link>, kept: &mut Vec<Link>, sent_away: &mut usi
     }
 }
 
-/// Whoever is connected is served on; whoever comes waits until there is a file for him, and so do changes of the policy.
+/// With few of them there are few places, and always a file for a probe or a policy. Where there is none after all, whoever is
+/// connected is served on, and whoever comes waits; so does a change of the policy.
 fn open_files(soak: &Soak, name: &str) {
     soak.block_on(async {
-        let folder = TempDir::new().unwrap();
-        fs::write(folder.path().join("policy.yaml"), podfit::policy::DEFAULT_POLICY).unwrap();
-        let arguments = ["--policy", "policy.yaml"];
-        let podfit = Podfit::with(Start { folder, arguments: &arguments, open_files: 64, ..Start::default() });
-        let watch = Watch::begin(&podfit, Manners::default()).await;
-        let mut crowd = Vec::new();
-        for _caller in 0..200 {
-            crowd.push(TcpStream::connect(podfit.webhook).await.unwrap());
-        }
-        wait_for("the last file", || podfit.process.log().contains("Too many open files").then_some(()));
+        let (strict, lenient) = (Policy::strict(), Policy::lenient());
+        let podfit = Podfit::with(Start { open_files: FEW, ..strict.start() });
+        let mut watch = Watch::with(&podfit, vec![strict.usual(), lenient.usual()], Manners::default()).await;
+        let crowd = crowd(&podfit, FEW).await;
+        wait_for("the last place", || podfit.process.log().contains("all connections are taken").then_some(()));
         watch.good.wait(200).await;
-        sleep(soak.lasting.min(Duration::from_secs(5))).await;
+        assert_eq!(podfit.admin("/livez").await.0, 200);
+        put(&podfit, &lenient.text);
+        wait_for("a look at the policy", || podfit.process.log().contains("policy taken").then_some(()));
         drop(crowd);
-        podfit.connect().await;
-        println!("{}", podfit.process.log());
+        watch.count_all(&in_force(&podfit.client, &lenient, &strict).await);
+        assert!(!podfit.process.log().contains("Too many open files"));
+
+        // Below those that are open: there is no number for another.
+        podfit.limit_open_files(3);
+        let client = podfit.client.clone();
+        let waiting = tokio::spawn(async move { Link::connect(&client).await.unwrap() });
+        put(&podfit, &strict.text);
+        wait_for("a look at the policy", || podfit.process.log().contains("changed policy refused").then_some(()));
+        sleep(soak.lasting).await;
+        watch.good.wait(200).await;
+        assert!(!waiting.is_finished() && podfit.process.log().contains("Too many open files"));
+
+        podfit.limit_open_files(FEW);
+        drop(waiting.await.unwrap());
+        watch.count_all(&in_force(&podfit.client, &strict, &lenient).await);
         watch.end(soak, name).await;
     });
+}
+
+/// So many connections that say nothing.
+async fn crowd(podfit: &Podfit, callers: usize) -> Vec<TcpStream> {
+    let mut crowd = Vec::new();
+    for _caller in 0..callers {
+        crowd.push(TcpStream::connect(podfit.webhook).await.unwrap());
+    }
+    crowd
 }

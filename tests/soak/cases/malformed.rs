@@ -46,7 +46,7 @@ fn malformed(soak: &Soak, name: &str) {
         for sender in senders {
             let (counts, sent) = sender.await.unwrap();
             all += sent;
-            counts.iter().for_each(|(labels, count)| watch.count(labels, *count));
+            watch.count_all(&counts);
         }
         soak.tell(format!("{name}: {:.0} a second", f64::from(all) / began.elapsed().as_secs_f64()));
         watch.end(soak, name).await;
