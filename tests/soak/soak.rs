@@ -37,6 +37,8 @@ pub struct Watch<'p> {
     maybe: Counts,
     /// The log may lose lines.
     pub loses_lines: bool,
+    /// What may stay resident, in KiB.
+    pub memory_kept: u64,
     podfit: &'p Podfit,
     /// Without a connection, or with the last one of the admin port.
     descriptors: usize,
@@ -107,6 +109,7 @@ impl<'p> Watch<'p> {
             counts: Counts::new(),
             maybe: Counts::new(),
             loses_lines: false,
+            memory_kept: MEMORY_KEPT,
             podfit,
             descriptors,
             before,
@@ -129,11 +132,11 @@ impl<'p> Watch<'p> {
 
     /// The good reviews go on for a moment, and then everything is as it was.
     pub async fn end(self, soak: &Soak, name: &str) -> Tally {
-        let Self { good, counts, maybe, loses_lines, podfit, descriptors, before, page, began } = self;
+        let Self { good, counts, maybe, loses_lines, memory_kept, podfit, descriptors, before, page, began } = self;
         let settling = Instant::now();
         loop {
             good.wait(20).await;
-            if podfit.readings().memory <= before.memory + MEMORY_KEPT || settling.elapsed() > SETTLING {
+            if podfit.readings().memory <= before.memory + memory_kept || settling.elapsed() > SETTLING {
                 break;
             }
         }
@@ -148,7 +151,7 @@ impl<'p> Watch<'p> {
         let after = podfit.readings();
         soak.tell(format!("{}  {}", row(name, began.elapsed(), &tally), columns(before, after)));
         let kept = after.memory.saturating_sub(before.memory);
-        assert!(kept <= MEMORY_KEPT, "{} KiB before, {} KiB after", before.memory, after.memory);
+        assert!(kept <= memory_kept, "{} KiB before, {} KiB after", before.memory, after.memory);
         tally
     }
 }

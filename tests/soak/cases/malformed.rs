@@ -96,34 +96,34 @@ fn no_reviews() -> Vec<Review> {
 /// Requests that HTTP does not know, or podfit: each on a connection of its own.
 async fn send_no_http(podfit: Arc<Podfit>, end: Instant) -> (Counts, u32) {
     let with = |headers: &str| format!("POST /validate HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n\r\n");
-    // hyper closes on who says HTTP/2 after he has chosen HTTP/1.1.
+    const BAD: &[Option<u16>] = &[Some(400)];
+    // hyper closes on who says HTTP/2 after he has chosen HTTP/1.1; of who still writes it may close under the answer.
     let rows = [
-        ("rubbish\r\n\r\n".to_owned(), Some(400)),
-        ("POST /validate HTTP/9.9\r\n\r\n".to_owned(), Some(400)),
-        ("POST /validate\0 HTTP/1.1\r\n\r\n".to_owned(), Some(400)),
-        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), None),
-        (with("no header"), Some(400)),
-        (with("content-length: -1"), Some(400)),
-        (with("content-length: 1\r\ncontent-length: 2"), Some(400)),
-        (with(&format!("x: {}", "x".repeat(300_000))), Some(431)),
-        (request_head("/", 0), Some(404)),
-        ("GET /validate HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned(), Some(405)),
-        (with("transfer-encoding: chunked\r\n\r\nzz"), Some(400)),
+        ("rubbish\r\n\r\n".to_owned(), BAD),
+        ("POST /validate HTTP/9.9\r\n\r\n".to_owned(), BAD),
+        ("POST /validate\0 HTTP/1.1\r\n\r\n".to_owned(), BAD),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), &[None]),
+        (with("no header"), BAD),
+        (with("content-length: -1"), BAD),
+        (with("content-length: 1\r\ncontent-length: 2"), BAD),
+        (with(&format!("x: {}", "x".repeat(300_000))), &[Some(431), None]),
+        (request_head("/", 0), &[Some(404)]),
+        ("GET /validate HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned(), &[Some(405)]),
+        (with("transfer-encoding: chunked\r\n\r\nzz"), BAD),
     ];
     let mut sent = 0;
     let mut ticks = interval(PAUSE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while Instant::now() < end {
-        for (request, status) in &rows {
+        for (request, right) in &rows {
             ticks.tick().await;
             let mut link = podfit.connect().await;
-            // It may be closed on before it is sent whole.
-            let sent_whole = link.send(request.as_bytes()).await;
-            let answer = match sent_whole {
+            let answer = match link.send(request.as_bytes()).await {
                 Ok(()) => link.answer().await,
                 Err(error) => Err(error),
             };
-            assert_eq!(answer.ok().map(|answer| answer.status), *status, "{:.80}", request);
+            let status = answer.ok().map(|answer| answer.status);
+            assert!(right.contains(&status), "{status:?} to {request:.80}");
             sent += 1;
         }
     }

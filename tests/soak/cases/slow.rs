@@ -26,10 +26,13 @@ pub const CASES: &[Case] = &[
     case("slow-heads-and-bodies", slow_heads_and_bodies),
     case("slow-readers", slow_readers),
     case("half-open", half_open),
+    Case { is_long: true, ..case("idle-for-five-minutes", idle) },
 ];
 
 /// `Bounds.body` and `Bounds.handshake`.
 const BOUND: Duration = Duration::from_secs(10);
+/// `Bounds.idle`.
+const IDLE: Duration = Duration::from_mins(5);
 /// What a busy machine may add.
 const SLACK: Duration = Duration::from_secs(10);
 
@@ -120,6 +123,45 @@ async fn reads_late(link: Link, review: Arc<Review>, reviews: usize, late: Durat
         review.check(&uid, &read_answer(&mut reader).await.unwrap());
     }
     writing.await.unwrap();
+}
+
+/// Whoever says nothing for five minutes, or never ends a head, is closed on then and not before. Meanwhile memory is flat.
+fn idle(soak: &Soak, name: &str) {
+    soak.block_on(async {
+        let podfit = Podfit::start();
+        let mut watch = Watch::begin(&podfit, Manners::default()).await;
+        let review = Judge::default().deletion();
+        let mut clients = JoinSet::new();
+        for _client in 0..20 {
+            clients.spawn(is_closed_in_time(podfit.connect().await, ""));
+            clients.spawn(is_closed_in_time(podfit.connect().await, "POST /validate HTTP/1.1\r\nhost: "));
+            let mut link = podfit.connect().await;
+            review.post(&mut link).await;
+            clients.spawn(is_closed_in_time(link, ""));
+        }
+        watch.count(&review.labels, 20);
+        sleep(IDLE / 2).await;
+        let half = podfit.readings().memory;
+        clients.join_all().await;
+        let end = podfit.readings().memory;
+        assert!(end < half + (2 << 10), "{half} KiB after half of the time, {end} KiB at the end");
+        watch.end(soak, name).await;
+    });
+}
+
+/// Says a letter now and then if it has begun.
+async fn is_closed_in_time(mut link: Link, begins: &str) {
+    let began = Instant::now();
+    link.send(begins.as_bytes()).await.unwrap();
+    while timeout(IDLE / 20, link.wait()).await.is_err() {
+        assert!(began.elapsed() < IDLE + SLACK, "still open");
+        if !begins.is_empty() {
+            link.send(b"a").await.unwrap();
+        }
+    }
+    let took = began.elapsed();
+    assert!(took >= IDLE, "closed after {took:?}");
+    assert_eq!(link.rest().await.unwrap_or_default(), b"");
 }
 
 /// The record header of a `ClientHello` of 512 bytes, and how it begins.
