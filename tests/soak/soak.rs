@@ -18,7 +18,7 @@ const PODFIT_SOAK_SECONDS: &str = "PODFIT_SOAK_SECONDS";
 const SHORT: Duration = Duration::from_secs(1);
 
 /// What may stay resident of any trouble, in KiB: an allocator keeps some of what it has been given.
-const MEMORY_KEPT: u64 = 24 << 10;
+const MEMORY_KEPT: u64 = 12 << 10;
 /// How long it may take to give it back.
 const SETTLING: Duration = Duration::from_secs(15);
 
