@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod head;
+mod lean;
 mod response;
 
 use head::{Head, Reading};
@@ -148,38 +149,52 @@ pub struct Settings<'s> {
 
 /// Answers one review.
 pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => return invalid(phase, &error.to_string()),
+    };
+    if let Some(lean) = lean::without_managed_fields(text)
+        && let Ok(answer) = judge(phase, &lean, settings)
+    {
+        return answer;
+    }
+    judge(phase, text, settings).unwrap_or_else(|unread| unread)
+}
+
+/// An error is the answer to a body that does not decode.
+#[expect(clippy::result_large_err, reason = "both are answers, and one is made per review")]
+fn judge(phase: Phase, body: &str, settings: &Settings<'_>) -> Result<Answer, Answer> {
     let choose = |head: &Head<'_>| {
         let scope = Scope::of(phase, head).ok_or(Decision::Ignored)?;
         let is_open = head.namespace.is_empty() || settings.rulebook.at(&head.namespace).may_match();
         if is_open { Ok(scope) } else { Err(Decision::Unmatched) }
     };
-    let (head, reading) = match read(body, &choose) {
-        Ok(read) => read,
-        Err(why) => return invalid(phase, &why),
-    };
+    let (head, reading) = head::read(body, &choose).map_err(|why| invalid(phase, &why))?;
     let (scope, object, old_object) = match reading {
-        Reading::Settled(decision) => return Response::allowed(phase, &head, decision),
-        Reading::Whole { object: None, .. } => return Response::allowed(phase, &head, Decision::Ignored),
+        Reading::Settled(decision) => return Ok(Response::allowed(phase, &head, decision)),
+        Reading::Whole { object: None, .. } => {
+            return Ok(Response::allowed(phase, &head, Decision::Ignored));
+        }
         Reading::Whole { scope, object: Some(object), old_object } => (scope, object, old_object),
         Reading::Broken { scope, error } => {
             let why = format!("the {} does not decode: {}", scope.kind.as_str(), head::without_value(&error));
-            return failure(phase, &head, &why);
+            return Err(failure(phase, &head, &why));
         }
     };
     if let Some(decision) = spared(&head, &object) {
-        return Response::allowed(phase, &head, decision);
+        return Ok(Response::allowed(phase, &head, decision));
     }
     // API servers before 1.24 leave it to the object.
     let of_object = object.metadata.namespace.as_ref().map_or("", |namespace| namespace.as_str());
     let namespace = if head.namespace.is_empty() { of_object } else { &head.namespace };
     let here = settings.rulebook.at(namespace);
     if phase == Phase::Validate && here.is_unknown() {
-        return deferred(phase, &head, namespace);
+        return Ok(deferred(phase, &head, namespace));
     }
     let in_force = here.in_force(&object.pod_metadata().labels);
     let pod = Pod::read(&object);
     let mut verdict = review(&in_force, &pod, settings.today);
-    match phase {
+    Ok(match phase {
         Phase::Mutate => mutation(&head, &verdict, &pod),
         Phase::Validate => {
             scope.narrow(&mut verdict, &object);
@@ -187,7 +202,7 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
                 && !verdict.findings.is_empty()
                 && let Err(why) = ratchet(&mut verdict, old_object, &object, &in_force, settings.today)
             {
-                return Response::allowed(phase, &head, Decision::Failed).saying(why);
+                return Ok(Response::allowed(phase, &head, Decision::Failed).saying(why));
             }
             let mut warnings = if scope.only.is_none() { warnings_of_wishes(&verdict) } else { Vec::new() };
             if head.sub_resource == "resize" {
@@ -195,19 +210,16 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
             }
             validation(&head, &object, &verdict, warnings)
         }
-    }
+    })
 }
 
 /// The answer to a panic while judging: the uid is read again, since nothing of the first try is left.
 pub fn fault(phase: Phase, body: &[u8]) -> Answer {
-    match read(body, &|_| Err(Decision::Failed)) {
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string());
+    match text.and_then(|text| head::read(text, &|_| Err(Decision::Failed))) {
         Ok((head, _)) => failure(phase, &head, "podfit failed while judging; this is a bug"),
         Err(why) => invalid(phase, &why),
     }
-}
-
-fn read<'a>(body: &'a [u8], choose: &dyn Fn(&Head<'a>) -> head::Choice) -> Result<(Head<'a>, Reading<'a>), String> {
-    head::read(std::str::from_utf8(body).map_err(|error| error.to_string())?, choose)
 }
 
 /// What of a request is judged.

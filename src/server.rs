@@ -3,6 +3,7 @@
 
 use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 
+use hyper::service::service_fn;
 use jiff::Timestamp;
 use tokio::{
     net::TcpListener,
@@ -100,7 +101,12 @@ pub async fn run(
     background.spawn(reload::poll(Watched::new(certificate, policies, Arc::clone(&metrics)), bounds.poll));
     let _admin = Admin::start(listeners.admin, routes::admin(Arc::clone(&health), metrics, dashboard), bounds)?;
 
-    let port = Port::encrypted(TlsAcceptor::from(tls), routes::webhook(Arc::new(webhook)), bounds);
+    let webhook = Arc::new(webhook);
+    let service = service_fn(move |request| {
+        let webhook = Arc::clone(&webhook);
+        async { Ok(routes::webhook(webhook, request).await) }
+    });
+    let port = Port::encrypted(TlsAcceptor::from(tls), service, bounds);
     let connections = port.serve(listeners.webhook, drain(shutdown, &health)).await;
     if timeout(bounds.drain, connections.shutdown()).await.is_err() {
         tracing::warn!("stopped with connections still open");

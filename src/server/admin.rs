@@ -4,6 +4,7 @@
 use std::{io, thread};
 
 use axum::Router;
+use hyper_util::service::TowerToHyperService;
 use tokio::{net::TcpListener, runtime, sync::oneshot};
 
 use super::{Bounds, listen::Port};
@@ -22,7 +23,7 @@ impl Admin {
         let stop = async { drop::<Result<(), _>>(dropped.await) };
         let serve = async move {
             match TcpListener::from_std(listener) {
-                Ok(listener) => drop(Port::plain(router, bounds).serve(listener, stop).await),
+                Ok(listener) => drop(Port::plain(TowerToHyperService::new(router), bounds).serve(listener, stop).await),
                 Err(error) => tracing::error!(%error, "admin port"),
             }
         };

@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::{
-    body::{Body, Bytes, HttpBody},
-    extract::Request,
-    http::{HeaderMap, header::EXPECT},
-};
+use axum::body::{Bytes, HttpBody};
 use http_body_util::BodyExt;
+use hyper::{HeaderMap, Request, body::Incoming, header::EXPECT};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout_at},
@@ -25,7 +22,7 @@ pub(super) enum Refusal {
     #[error("the review did not arrive in time")]
     Late,
     #[error("the review did not arrive whole: {0}")]
-    Broken(axum::Error),
+    Broken(hyper::Error),
 }
 
 /// Memory for a body that was announced but has not come.
@@ -49,7 +46,7 @@ impl Intake {
     }
 
     /// The whole body, or why not; never later than `deadline`.
-    pub(super) async fn read(&self, request: Request, deadline: Instant) -> Result<Held, Refusal> {
+    pub(super) async fn read(&self, request: Request<Incoming>, deadline: Instant) -> Result<Held, Refusal> {
         let (head, mut body) = request.into_parts();
         let outcome = timeout_at(deadline, self.gather(&mut body)).await.unwrap_or(Err(Refusal::Late));
         if matches!(outcome, Err(Refusal::TooLarge(_) | Refusal::Busy)) && !waits_for_go_ahead(&head.headers) {
@@ -61,7 +58,7 @@ impl Intake {
 
     /// The share grows with what arrives, whatever was announced: two senders that say 8 MiB and send nothing would
     /// otherwise keep everybody else out.
-    async fn gather(&self, body: &mut Body) -> Result<Held, Refusal> {
+    async fn gather(&self, body: &mut Incoming) -> Result<Held, Refusal> {
         let announced = body.size_hint().exact().map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
         if announced > self.bounds.body_bytes {
             return Err(Refusal::TooLarge(self.bounds.body_bytes));
@@ -95,7 +92,7 @@ impl Intake {
         Arc::clone(&self.free).try_acquire_many_owned(missing).map_err(|_| Refusal::Busy)
     }
 
-    async fn discard(&self, body: &mut Body) {
+    async fn discard(&self, body: &mut Incoming) {
         let mut left = self.bounds.discarded_bytes;
         while let Some(Ok(frame)) = body.frame().await {
             let Some(after) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };

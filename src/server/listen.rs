@@ -1,14 +1,18 @@
 //! From socket to requests: accept, handshake, HTTP/1.1 or h2, drain. Two ports use it: the webhook's with TLS, the
 //! admin's without.
 
-use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, io, pin::pin, sync::Arc, time::Duration};
 
-use axum::Router;
-use hyper::server::conn::{http1, http2};
+use axum::body::{Bytes, HttpBody};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::Service,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
-    service::TowerToHyperService,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -26,24 +30,30 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
-pub(super) struct Port {
+pub(super) struct Port<S> {
     tls: Option<TlsAcceptor>,
-    service: TowerToHyperService<Router>,
+    service: S,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
     handshake: Duration,
     places: Arc<Semaphore>,
 }
 
-impl Port {
-    pub(super) fn encrypted(tls: TlsAcceptor, router: Router, bounds: Bounds) -> Self {
-        Self { tls: Some(tls), ..Self::plain(router, bounds) }
+impl<S, B> Port<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    pub(super) fn encrypted(tls: TlsAcceptor, service: S, bounds: Bounds) -> Self {
+        Self { tls: Some(tls), ..Self::plain(service, bounds) }
     }
 
-    pub(super) fn plain(router: Router, bounds: Bounds) -> Self {
+    pub(super) fn plain(service: S, bounds: Bounds) -> Self {
         Self {
             tls: None,
-            service: TowerToHyperService::new(router),
+            service,
             http1: http1(bounds),
             http2: http2(bounds),
             handshake: bounds.handshake,
@@ -104,10 +114,11 @@ impl Port {
         }
     }
 
-    async fn http1<S>(&self, stream: S, watcher: Watcher) -> anyhow::Result<()>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + 'static,
-    {
+    async fn http1(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+        watcher: Watcher,
+    ) -> anyhow::Result<()> {
         Ok(watcher.watch(self.http1.serve_connection(TokioIo::new(stream), self.service.clone())).await?)
     }
 }

@@ -124,14 +124,21 @@ impl Metrics {
     pub(super) fn review(&self, record: &Record, took: Duration) {
         self.decision(record.phase, record.operation, record.decision);
         self.duration.get_or_create(&PhaseLabels { phase: record.phase.as_str() }).observe(took.as_secs_f64());
-        for &(rule, mode, _) in &record.findings {
-            self.findings.get_or_create(&FindingLabels { rule: rule.id(), mode: mode.as_str() }).inc();
+        for run in record.findings.chunk_by(|one, next| (one.0, one.1) == (next.0, next.1)) {
+            let (rule, mode, _) = run[0];
+            self.findings
+                .get_or_create(&FindingLabels { rule: rule.id(), mode: mode.as_str() })
+                .inc_by(run.len() as u64);
         }
-        for &rule in &record.injections {
-            self.injections.get_or_create(&RuleLabels { rule: rule.id() }).inc();
+        // They come in runs, and a look into a family costs more than all else of a count.
+        for run in record.injections.chunk_by(PartialEq::eq) {
+            self.injections.get_or_create(&RuleLabels { rule: run[0].id() }).inc_by(run.len() as u64);
         }
-        for &(rule, reason) in &record.skips {
-            self.skipped.get_or_create(&SkipLabels { rule: rule.id(), reason: reason.as_str() }).inc();
+        for run in record.skips.chunk_by(PartialEq::eq) {
+            let (rule, reason) = run[0];
+            self.skipped
+                .get_or_create(&SkipLabels { rule: rule.id(), reason: reason.as_str() })
+                .inc_by(run.len() as u64);
         }
     }
 

@@ -6,14 +6,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    body::Body,
-    extract::Request,
-    http::{
-        HeaderValue, StatusCode, Version,
-        header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER},
-    },
-    response::Response,
+use axum::body::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Request, Response, StatusCode, Version,
+    body::Incoming,
+    header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 use jiff::Timestamp;
 use tokio::{
@@ -63,7 +61,7 @@ impl Webhook {
         Self { book, metrics, health, refusals, intake: Intake::new(bounds), turn: Arc::new(Semaphore::new(1)), bounds }
     }
 
-    pub(super) async fn review(self: Arc<Self>, phase: Phase, request: Request) -> Response {
+    pub(super) async fn review(self: Arc<Self>, phase: Phase, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let _in_flight = self.metrics.begin();
         let version = request.version();
         let deadline = Instant::now() + time_for_body(request.uri().query(), self.bounds.body);
@@ -79,7 +77,7 @@ impl Webhook {
     }
 
     /// Away from the threads that answer ordinary reviews meanwhile.
-    async fn judge_apart(self: &Arc<Self>, phase: Phase, held: Held, deadline: Instant) -> Response {
+    async fn judge_apart(self: &Arc<Self>, phase: Phase, held: Held, deadline: Instant) -> Response<Full<Bytes>> {
         let Ok(Ok(turn)) = timeout_at(deadline, Arc::clone(&self.turn).acquire_owned()).await else {
             return self.refuse(phase, &Refusal::Busy);
         };
@@ -94,7 +92,7 @@ impl Webhook {
         judged.unwrap_or_else(|_| self.refuse(phase, &Refusal::Busy))
     }
 
-    fn judge(&self, phase: Phase, body: &[u8]) -> Response {
+    fn judge(&self, phase: Phase, body: &[u8]) -> Response<Full<Bytes>> {
         let began = Instant::now();
         let rulebook = self.book.load();
         let settings = admission::Settings { rulebook: &rulebook, today: today() };
@@ -109,7 +107,7 @@ impl Webhook {
         respond(status, content_type, answer.body.into())
     }
 
-    fn refuse(&self, phase: Phase, refusal: &Refusal) -> Response {
+    fn refuse(&self, phase: Phase, refusal: &Refusal) -> Response<Full<Bytes>> {
         let (status, decision) = match refusal {
             Refusal::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, Decision::Invalid),
             Refusal::Broken(_) => (StatusCode::BAD_REQUEST, Decision::Invalid),
@@ -117,7 +115,7 @@ impl Webhook {
         };
         self.metrics.decision(phase, Operation::Other, decision);
         warn!(phase = phase.as_str(), status = status.as_u16(), reason = %refusal, "review not read");
-        respond(status, TEXT, format!("{refusal}\n").into())
+        told(status, format!("{refusal}\n"))
     }
 }
 
@@ -127,14 +125,19 @@ fn guarded(phase: Phase, body: &[u8], judge: impl FnOnce() -> Answer) -> Answer 
 }
 
 /// The client of the API server sends a review again that is answered with 503 and `Retry-After`, within its time-out.
-fn respond(status: StatusCode, content_type: HeaderValue, body: Body) -> Response {
-    let mut response = Response::new(body);
+fn respond(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
+}
+
+/// An answer for people.
+pub(super) fn told(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    respond(status, TEXT, text.into())
 }
 
 /// The API server says in `?timeout=5s` when it gives up; the answer is to be there a tenth earlier.

@@ -35,6 +35,22 @@ proptest! {
     }
 
     #[test]
+    fn managed_fields_change_no_answer(case in cases(), fields in managed_fields()) {
+        let mut managed = case.pod.clone();
+        let Some(metadata) = managed["metadata"].as_object_mut() else { return Ok(()) };
+        metadata.insert("managedFields".to_owned(), fields);
+        for phase in [Phase::Mutate, Phase::Validate] {
+            let ask = |pod| answer(phase, &request("", "Pod", "CREATE", pod, &Value::Null), &case.policies);
+            let (with, without) = (ask(&managed), ask(&case.pod));
+            prop_assert_eq!(with.record.decision, without.record.decision);
+            // What does not decode is told with its column.
+            if without.record.decision != Decision::Failed {
+                prop_assert_eq!(String::from_utf8(with.body), String::from_utf8(without.body));
+            }
+        }
+    }
+
+    #[test]
     fn what_the_user_wrote_stays(case in cases()) {
         let Some((operations, applied)) = applied(&case)? else { return Ok(()) };
         prop_assert_eq!(&applied.tree, &patched(&case.pod, &operations));
@@ -429,6 +445,19 @@ fn what_does_not_decode_is_not_quoted() {
     let body = format!(r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":"{SECRET}"}}"#);
     let answer = super::world::answer_body(Phase::Mutate, body.as_bytes(), &policies);
     assert_eq!((answer.status, answer.record.message.contains(SECRET)), (400, false), "{}", answer.record.message);
+}
+
+/// As the API server writes them, and with all that could be taken for their end.
+fn managed_fields() -> impl Strategy<Value = Value> {
+    let end = r#"]},"spec":{"#;
+    prop::sample::select(vec![
+        json!([]),
+        json!([{"manager": "kubelet", "operation": "Update", "fieldsV1": {"f:spec": {"f:containers": {"k:{\"name\":\"a\"}": {".": {}}}}}}]),
+        json!([{"manager": end}, {end: end}]),
+        json!([{"a": [1]}, {"b": {"c": [2]}, "spec": {"containers": [{"name": "evil", "image": "evil"}]}}]),
+        json!([[{"a": {"b": []}, "spec": {}}]]),
+        json!({"not": "a list"}),
+    ])
 }
 
 #[test]
