@@ -45,6 +45,11 @@ release:
 bench *ARGUMENTS:
     cargo bench --bench review -- {{ ARGUMENTS }}
 
+# podfit beside a bare server, over TLS: the table of the README. `--whole` sends a million reviews instead of 100,000.
+bench-server *ARGUMENTS:
+    cargo build --release --example bare-server
+    cargo bench --profile release --bench server -- {{ ARGUMENTS }}
+
 # Scans 100,000 Pods of a stand-in for an API server: time and memory.
 scan-figures:
     cargo build --release

@@ -22,8 +22,8 @@ struct Length {
     reviews: u32,
 }
 
-const USUAL: Length = Length { rounds: 7, reviews: 20_000 };
-const SHORT: Length = Length { rounds: 3, reviews: 6_000 };
+const USUAL: Length = Length { rounds: 5, reviews: 20_000 };
+const SHORT: Length = Length { rounds: 5, reviews: 6_000 };
 
 /// What one case cost.
 struct Cost {
@@ -109,6 +109,6 @@ impl Side {
     async fn cost(&mut self, review: &Arc<Review>, reviews: u32) -> f64 {
         let before = self.server.cpu();
         self.crowd.closed(review, Until::Sent(reviews.into())).await.all_right();
-        (self.server.cpu() - before).as_secs_f64() * 1e6 / f64::from(reviews)
+        self.server.cpu().saturating_sub(before).as_secs_f64() * 1e6 / f64::from(reviews)
     }
 }

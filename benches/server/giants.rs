@@ -34,7 +34,7 @@ const FAILED: (u16, &str) = (500, "");
 
 pub fn rows(programs: &Programs, runtime: &Runtime) -> Vec<Row> {
     let row = |giant: Giant| {
-        let [bare, podfit] = BOTH.map(|which| measure(programs.start(which), runtime, which, &giant));
+        let [bare, podfit] = BOTH.map(|which| measure(&programs.start(which), runtime, which, &giant));
         let bytes = giant.body.len() >> 10;
         Row { what: format!("`{}`: {}, {}", giant.path, giant.name, mebibytes(bytes as u64)), bare, podfit }
     };
@@ -83,9 +83,9 @@ fn containers(count: usize, resources: &Value) -> Vec<u8> {
 }
 
 /// Milliseconds, and the most memory.
-fn measure(server: Server, runtime: &Runtime, which: Which, giant: &Giant) -> String {
+fn measure(server: &Server, runtime: &Runtime, which: Which, giant: &Giant) -> String {
     let times = runtime.block_on(async {
-        let mut connection = client(&server).connect().await.unwrap();
+        let mut connection = client(server).connect().await.unwrap();
         let mut times = Vec::new();
         for _time in 0..TIMES {
             let start = Instant::now();

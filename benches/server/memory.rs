@@ -1,4 +1,4 @@
-//! Resident memory: idle, after many reviews, and with many connections that have all been used.
+//! Resident memory: idle, after many reviews, and with many connections used in turn or all at once.
 
 use tokio::runtime::Runtime;
 
@@ -19,10 +19,11 @@ struct Memory {
     idle: u64,
     half_way: u64,
     after: u64,
+    used: u64,
     crowded: u64,
 }
 
-pub fn rows(programs: &Programs, runtime: &Runtime, reviews: u64) -> [Row; 4] {
+pub fn rows(programs: &Programs, runtime: &Runtime, reviews: u64) -> [Row; 5] {
     let [bare, podfit] = BOTH.map(|which| measure(programs, runtime, which, reviews));
     let row = |what: String, figure: fn(&Memory) -> String| Row { what, bare: figure(&bare), podfit: figure(&podfit) };
     [
@@ -31,7 +32,8 @@ pub fn rows(programs: &Programs, runtime: &Runtime, reviews: u64) -> [Row; 4] {
         row("of which in the last half".to_owned(), |memory| {
             format!("{} KiB", memory.after.cast_signed() - memory.half_way.cast_signed())
         }),
-        row(format!("resident with {MANY_CONNECTIONS} connections"), |memory| mebibytes(memory.crowded)),
+        row(format!("resident with {MANY_CONNECTIONS} connections, used in turn"), |memory| mebibytes(memory.used)),
+        row(format!("resident with {MANY_CONNECTIONS} connections, used at once"), |memory| mebibytes(memory.crowded)),
     ]
 }
 
@@ -50,7 +52,9 @@ fn measure(programs: &Programs, runtime: &Runtime, which: Which, reviews: u64) -
         let (half_way, after) = (half().await, half().await);
         drop(crowd);
         let mut crowd = Crowd::connect(&client, MANY_CONNECTIONS).await;
+        crowd.in_turn(&review).await;
+        let used = resident(&server);
         crowd.closed(&review, Until::Sent(5 * MANY_CONNECTIONS as u64)).await.all_right();
-        Memory { idle, half_way, after, crowded: resident(&server) }
+        Memory { idle, half_way, after, used, crowded: resident(&server) }
     })
 }

@@ -19,6 +19,9 @@ use rustls::{
 use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+/// The API server writes its records one by one, so that the server reads a large body in pieces.
+const RECORD: usize = 16 << 10;
+
 #[derive(Clone)]
 pub struct Client {
     address: SocketAddr,
@@ -64,7 +67,9 @@ impl Client {
 
     pub async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         stream.set_nodelay(true)?;
-        self.tls.connect(ServerName::try_from("localhost").unwrap(), stream).await
+        let mut stream = self.tls.connect(ServerName::try_from("localhost").unwrap(), stream).await?;
+        stream.get_mut().1.set_buffer_limit(Some(RECORD));
+        Ok(stream)
     }
 
     pub async fn connect(&self) -> anyhow::Result<Connection> {
