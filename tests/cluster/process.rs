@@ -36,6 +36,7 @@ impl Process {
     }
 
     /// With its standard error for the caller to read.
+    #[allow(dead_code)] // the soak suite does
     pub fn piped(name: &str, mut command: Command, folder: &Path) -> (Self, ChildStderr) {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).unwrap();

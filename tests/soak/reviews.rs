@@ -36,7 +36,7 @@ pub struct Judged {
 pub struct Review {
     pub path: &'static str,
     pub labels: String,
-    review: review::Review,
+    template: review::Review,
     judged: Judged,
 }
 
@@ -74,8 +74,8 @@ impl Judge {
 
     pub fn review(&self, phase: Phase, body: &[u8]) -> Review {
         let judged = self.judge(phase, body);
-        let review = review::Review::new(judged.path, UID, body, &[(judged.status, &judged.answer)]);
-        Review { path: judged.path, labels: judged.labels.clone(), review, judged }
+        let template = review::Review::new(judged.path, UID, body, &[(judged.status, &judged.answer)]);
+        Review { path: judged.path, labels: judged.labels.clone(), template, judged }
     }
 
     /// What a cluster sends all day: Pods that are patched, allowed and refused, and what is not ours.
@@ -124,7 +124,7 @@ impl Default for Judge {
 impl Review {
     /// A body with a uid of its own, and the uid.
     pub fn next(&self) -> (Bytes, String) {
-        self.review.next()
+        self.template.next()
     }
 
     /// Sends it, and panics where the answer is not the right one.
@@ -139,7 +139,7 @@ impl Review {
     }
 
     pub fn is_right(&self, uid: &str, answer: &Answer) -> bool {
-        self.review.is_right(uid, answer.status, &answer.body)
+        self.template.is_right(uid, answer.status, &answer.body)
     }
 
     pub fn complain(&self, answer: &Answer) -> String {

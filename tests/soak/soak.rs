@@ -47,6 +47,11 @@ pub struct Watch<'p> {
     began: Instant,
 }
 
+/// On a runtime of the case's own: what it leaves behind goes with it.
+pub fn block_on<T>(case: impl Future<Output = T>) -> T {
+    Runtime::new().unwrap().block_on(case)
+}
+
 impl Soak {
     pub fn new() -> Self {
         let seconds = env::var(PODFIT_SOAK_SECONDS).ok().map(|text| {
@@ -57,10 +62,6 @@ impl Soak {
 
     pub fn is_long(&self) -> bool {
         self.lasting > SHORT
-    }
-
-    pub fn block_on<T>(&self, case: impl Future<Output = T>) -> T {
-        Runtime::new().unwrap().block_on(case)
     }
 
     /// A line of the table, or beside it.
@@ -123,7 +124,9 @@ impl<'p> Watch<'p> {
     }
 
     pub fn count_all(&mut self, counts: &Counts) {
-        counts.iter().for_each(|(labels, answers)| self.count(labels, *answers));
+        for (labels, answers) in counts {
+            self.count(labels, *answers);
+        }
     }
 
     pub fn may_count(&mut self, labels: &str, answers: u64) {
@@ -175,11 +178,12 @@ fn row(name: &str, took: Duration, tally: &Tally) -> String {
 }
 
 fn columns(before: Readings, after: Readings) -> String {
-    let mebibytes = |kibibytes: u64| format!("{:>6}", tenths(kibibytes * 10 >> 10));
+    let mebibytes = |kibibytes: u64| format!("{:>6}", tenths((kibibytes * 10) >> 10));
     let memory = [before.memory, after.peak, after.memory].map(mebibytes).concat();
     format!("{memory:<20} {}", after.descriptors)
 }
 
-fn tenths(number: u64) -> String {
+/// As a decimal number.
+pub fn tenths(number: u64) -> String {
     format!("{}.{}", number / 10, number % 10)
 }

@@ -7,6 +7,7 @@ use std::{
 
 use podfit::admission::Phase;
 use tokio::{
+    sync::mpsc,
     task::{JoinSet, spawn_blocking},
     time::sleep,
 };
@@ -18,7 +19,7 @@ use crate::{
     hostile::{LARGEST, bodies},
     podfit::Podfit,
     reviews::{Counts, Judge, Judged, labels},
-    soak::{Soak, Watch},
+    soak::{Soak, Watch, block_on},
 };
 
 pub const CASES: &[Case] = &[
@@ -35,7 +36,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 const MOST_MEMORY: u64 = 48 << 10;
 
 fn at_the_limit(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let podfit = Podfit::start();
         let mut watch = Watch::begin(&podfit, PATIENT).await;
         let review = Judge::default().as_long_as(LARGEST);
@@ -89,7 +90,7 @@ fn chunked(path: &str, body: &[u8]) -> Vec<u8> {
 /// There is room for one: the others are put off, and each has its turn.
 fn at_once(soak: &Soak, name: &str) {
     let senders = if soak.is_long() { 16 } else { 4 };
-    soak.block_on(async {
+    block_on(async {
         let podfit = Podfit::start();
         let mut watch = Watch::begin(&podfit, PATIENT).await;
         let review = Arc::new(Judge::default().as_long_as(LARGEST));
@@ -127,79 +128,87 @@ async fn insist(link: &mut Link, path: &str, body: &[u8]) -> (Answer, u64) {
 
 /// A body that is meant to hurt, and its answer.
 struct Giant {
-    what: &'static str,
+    what: String,
     body: Vec<u8>,
     judged: Judged,
 }
 
-/// Each is answered in time, as the library answers it. One by one they tell how much memory each takes.
+/// Each is answered in time, as the library answers it. One by one they tell how much memory each takes; sixteen at once
+/// they are put off, and each has its turn.
 fn of_anything(soak: &Soak, name: &str) {
-    soak.block_on(async {
-        let podfit = Arc::new(Podfit::start());
+    block_on(async {
+        let podfit = Podfit::start();
         let mut watch = Watch::begin(&podfit, PATIENT).await;
-        let phases: &[_] = if soak.is_long() { &[Phase::Mutate, Phase::Validate] } else { &[Phase::Validate] };
-        let (sender, mut giants) = tokio::sync::mpsc::channel(2);
-        let judging = spawn_blocking(move || {
-            let judge = Judge::default();
-            for (what, body) in bodies() {
-                for phase in phases {
-                    let judged = judge.judge(*phase, &body);
-                    sender
-                        .blocking_send(Giant { what, body: body.clone(), judged })
-                        .unwrap_or_else(|_| panic!("{what}"));
-                }
-            }
-        });
-        let (mut link, mut all) = (podfit.connect().await, Vec::new());
-        let mut hungriest = (0, String::new());
+        let (mut giants, mut measured) = (giants(soak.is_long()), Vec::new());
+        let (mut link, mut most) = (podfit.connect().await, (0, String::new()));
         while let Some(giant) = giants.recv().await {
-            podfit.forget_peak();
-            let before = podfit.readings().memory;
-            let began = Instant::now();
-            let (answer, put_off) = insist(&mut link, giant.judged.path, &giant.body).await;
-            let took = began.elapsed();
-            assert_eq!(put_off, 0, "{}", giant.what);
-            giant.judged.check(giant.what, &answer);
-            assert!(took < LONGEST, "{}: {took:?}", giant.what);
+            let (took, memory) = measure(&podfit, &mut link, &giant).await;
             watch.count(&giant.judged.labels, 1);
-            let more = podfit.readings().peak.saturating_sub(before);
-            let row = format!("{} {}", giant.judged.path, giant.what);
+            most = most.max((memory, giant.what.clone()));
             if soak.is_long() {
-                soak.tell(format!("{name}: {row}: {:.0} ms, {} KiB", took.as_secs_f64() * 1000.0, more));
+                soak.tell(format!("{name}: {memory:>6} KiB and {:>5} ms for {}", took.as_millis(), giant.what));
+                measured.push(giant);
             }
-            hungriest = hungriest.max((more, row));
-            assert!(more <= MOST_MEMORY, "{hungriest:?}");
-            all.push(giant);
         }
-        soak.tell(format!("{name}: the most memory: {} KiB for {}", hungriest.0, hungriest.1));
-        judging.await.unwrap();
+        soak.tell(format!("{name}: at most {} KiB, for {}", most.0, most.1));
         drop(link);
-        if soak.is_long() {
-            sixteen_at_once(&podfit, all, &mut watch).await;
-        }
+        sixteen_at_once(&podfit, measured, &mut watch).await;
         watch.end(soak, name).await;
     });
+}
+
+/// Judged while others are sent, and no more of them at once than memory is there for.
+fn giants(in_both_phases: bool) -> mpsc::Receiver<Giant> {
+    let phases: &[_] = if in_both_phases { &[Phase::Mutate, Phase::Validate] } else { &[Phase::Validate] };
+    let (sender, giants) = mpsc::channel(2);
+    spawn_blocking(move || {
+        let judge = Judge::default();
+        for (name, body) in bodies() {
+            for phase in phases {
+                let judged = judge.judge(*phase, &body);
+                let what = format!("{} {name}", judged.path);
+                if sender.blocking_send(Giant { what, body: body.clone(), judged }).is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    giants
+}
+
+/// How long its answer takes, and how much memory, in KiB.
+async fn measure(podfit: &Podfit, link: &mut Link, giant: &Giant) -> (Duration, u64) {
+    podfit.forget_peak();
+    let before = podfit.readings().memory;
+    let began = Instant::now();
+    let answer = link.post(giant.judged.path, &giant.body).await.unwrap();
+    let took = began.elapsed();
+    giant.judged.check(&giant.what, &answer);
+    assert!(took < LONGEST, "{}: {took:?}", giant.what);
+    let memory = podfit.readings().peak.saturating_sub(before);
+    assert!(memory <= MOST_MEMORY, "{}: {memory} KiB", giant.what);
+    (took, memory)
 }
 
 async fn sixteen_at_once(podfit: &Podfit, giants: Vec<Giant>, watch: &mut Watch<'_>) {
     let waiting = Arc::new(Mutex::new(giants));
     let mut senders = JoinSet::new();
     for _sender in 0..16 {
-        let (mut link, waiting) = (podfit.connect().await, Arc::clone(&waiting));
-        senders.spawn(async move {
-            let mut counts = Counts::new();
-            let next = || waiting.lock().unwrap().pop();
-            while let Some(giant) = next() {
-                let (answer, put_off) = insist(&mut link, giant.judged.path, &giant.body).await;
-                giant.judged.check(giant.what, &answer);
-                let failed = labels(&giant.judged.path[1..], "OTHER", "failed");
-                *counts.entry(giant.judged.labels).or_default() += 1;
-                *counts.entry(failed).or_default() += put_off;
-            }
-            counts
-        });
+        senders.spawn(send_all(podfit.connect().await, Arc::clone(&waiting)));
     }
     for counts in senders.join_all().await {
         watch.count_all(&counts);
     }
+}
+
+async fn send_all(mut link: Link, waiting: Arc<Mutex<Vec<Giant>>>) -> Counts {
+    let mut counts = Counts::new();
+    let next = || waiting.lock().unwrap().pop();
+    while let Some(giant) = next() {
+        let (answer, put_off) = insist(&mut link, giant.judged.path, &giant.body).await;
+        giant.judged.check(&giant.what, &answer);
+        *counts.entry(labels(&giant.judged.path[1..], "OTHER", "failed")).or_default() += put_off;
+        *counts.entry(giant.judged.labels).or_default() += 1;
+    }
+    counts
 }

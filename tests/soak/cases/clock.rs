@@ -17,7 +17,7 @@ use crate::{
     needs::{Needs, faketime},
     podfit::{Podfit, Start, replace},
     reviews::Judge,
-    soak::{Soak, Watch},
+    soak::{Soak, Watch, block_on},
 };
 
 pub const CASES: &[Case] =
@@ -25,7 +25,7 @@ pub const CASES: &[Case] =
 
 /// Whoever is connected is served on. podfit says that it is not ready, until there is a new one.
 fn certificate_ends(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let hour = SignedDuration::from_hours(1);
         let now = Timestamp::now();
         let authority = Authority::make(Validity { from: now - hour, until: now + hour }).unwrap();
@@ -67,7 +67,7 @@ spec:
 /// The wall clock alone, as when it is set; time-outs count on another. An exemption ends with its day and a certificate
 /// at its second, forth and back; no answer is late, and each is right for one of the two days.
 fn clock_jumps(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let folder = TempDir::new().unwrap();
         let (clock, policy) = (folder.path().join("clock"), folder.path().join("policy.yaml"));
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();

@@ -12,7 +12,7 @@ use crate::{
     podfit::{Podfit, Start, wait_for},
     policies::{Policy, in_force, put},
     reviews::Judge,
-    soak::{Soak, Watch},
+    soak::{Soak, Watch, block_on, tenths},
 };
 
 pub const CASES: &[Case] = &[
@@ -29,7 +29,7 @@ const FEW: usize = 64;
 
 /// Each of the first gets a place and keeps it. The next are closed on at once, until somebody goes.
 fn connections(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let podfit = Podfit::start();
         let mut watch = Watch::begin(&podfit, Manners::default()).await;
         let before = podfit.readings();
@@ -47,8 +47,8 @@ fn connections(soak: &Soak, name: &str) {
             take(caller, &mut kept, &mut sent_away);
         }
         assert_eq!((kept.len(), sent_away), (CONNECTIONS - SENDERS, all - CONNECTIONS + SENDERS));
-        let each = (podfit.readings().memory - before.memory) as f64 / kept.len() as f64;
-        soak.tell(format!("{name}: {each:.1} KiB for an idle connection"));
+        let each = tenths((podfit.readings().memory - before.memory) * 10 / kept.len() as u64);
+        soak.tell(format!("{name}: {each} KiB for an idle connection"));
 
         watch.good.wait(200).await;
         let review = Judge::default().deletion();
@@ -80,7 +80,7 @@ fn take(caller: io::Result<Link>, kept: &mut Vec<Link>, sent_away: &mut usize) {
 /// With few of them there are few places, and always a file for a probe or a policy. Where there is none after all, whoever is
 /// connected is served on, and whoever comes waits; so does a change of the policy.
 fn open_files(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let (strict, lenient) = (Policy::strict(), Policy::lenient());
         let podfit = Podfit::with(Start { open_files: FEW, ..strict.start() });
         let mut watch = Watch::with(&podfit, vec![strict.usual(), lenient.usual()], Manners::default()).await;

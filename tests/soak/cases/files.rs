@@ -11,7 +11,7 @@ use crate::{
     load::client::Client,
     podfit::{Podfit, Start},
     policies::{Policy, in_force, put},
-    soak::{Soak, Watch},
+    soak::{Soak, Watch, block_on},
 };
 
 pub const CASES: &[Case] = &[case("reloads-under-load", reloads)];
@@ -24,7 +24,7 @@ const IN_FORCE: Duration = Duration::from_secs(8);
 /// Policy and certificate change every 100 ms, the pair not in one go, and now and then to what is no policy. Every answer is
 /// under one of the policies, every handshake with one of the pairs, and in the end the last ones are in force.
 fn reloads(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let (strict, lenient) = (Policy::strict(), Policy::lenient());
         let pairs: Vec<_> = (0..4).map(|_| make_pair(&LOCAL_HOSTS, 2).unwrap()).collect();
         let mut podfit = Podfit::with(Start { pair: pairs[0].clone(), ..strict.start() });

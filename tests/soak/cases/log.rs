@@ -17,7 +17,7 @@ use crate::{
     good::Manners,
     podfit::{Podfit, Start, wait_for},
     reviews::{Judge, Review, labels},
-    soak::{Soak, Watch},
+    soak::{Soak, Watch, block_on},
 };
 
 pub const CASES: &[Case] = &[case("log-pipe-full", pipe_full), case("log-pipe-closed", pipe_closed)];
@@ -28,7 +28,7 @@ const WAITING_LINES: u64 = 1024;
 /// A pipe that nobody reads: when it is full the lines that wait become too many. Read again, it goes on with whole lines,
 /// and what came and what was lost are all there were.
 fn pipe_full(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let (mut podfit, pipe) = Podfit::with_pipe(Start::default());
         let mut watch = Watch::begin(&podfit, Manners::default()).await;
         let mut refuser = Refuser::connect(&podfit).await;
@@ -52,7 +52,7 @@ fn pipe_full(soak: &Soak, name: &str) {
 
 /// The reader of a full pipe goes away.
 fn pipe_closed(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let (mut podfit, pipe) = Podfit::with_pipe(Start::default());
         let mut watch = Watch::begin(&podfit, Manners::default()).await;
         let mut refuser = Refuser::connect(&podfit).await;

@@ -18,7 +18,7 @@ use crate::{
     good::Manners,
     podfit::Podfit,
     reviews::{Counts, Judge, Review, labels},
-    soak::{Soak, Watch},
+    soak::{Soak, Watch, block_on},
 };
 
 pub const CASES: &[Case] = &[case("malformed", malformed)];
@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn malformed(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let podfit = Arc::new(Podfit::start());
         let mut watch = Watch::begin(&podfit, Manners::default()).await;
         let began = Instant::now();
@@ -95,8 +95,8 @@ fn no_reviews() -> Vec<Review> {
 
 /// Requests that HTTP does not know, or podfit: each on a connection of its own.
 async fn send_no_http(podfit: Arc<Podfit>, end: Instant) -> (Counts, u32) {
-    let with = |headers: &str| format!("POST /validate HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n\r\n");
     const BAD: &[Option<u16>] = &[Some(400)];
+    let with = |headers: &str| format!("POST /validate HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n\r\n");
     // hyper closes on who says HTTP/2 after he has chosen HTTP/1.1; of who still writes it may close under the answer.
     let rows = [
         ("rubbish\r\n\r\n".to_owned(), BAD),

@@ -11,7 +11,7 @@ use crate::{
     good::{Good, Manners},
     podfit::{Podfit, Start, wait_for},
     reviews::Judge,
-    soak::{Soak, Watch},
+    soak::{Soak, Watch, block_on},
 };
 
 pub const CASES: &[Case] = &[case("sigterm-under-load", terminated), case("sigstop-and-sigcont", stopped)];
@@ -24,7 +24,7 @@ const LONGEST_STOP: Duration = Duration::from_secs(3);
 
 /// The cluster sends on for as long as it has not heard. Nothing is lost, and what is half sent is answered after all.
 fn terminated(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let pair = make_pair(&LOCAL_HOSTS, 2).unwrap();
         let [mut podfit, successor] = [(); 2].map(|()| Podfit::with(Start { pair: pair.clone(), ..Start::default() }));
         let good = Good::start(&podfit);
@@ -77,7 +77,7 @@ async fn in_two_pieces(mut link: Link, pause: Duration) {
 
 /// Everything waits, and goes on: new connections too, and bodies half sent.
 fn stopped(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let podfit = Podfit::start();
         let mut watch = Watch::begin(&podfit, Manners::default()).await;
         let review = Judge::default().deletion();

@@ -19,7 +19,7 @@ use crate::{
     good::Manners,
     podfit::Podfit,
     reviews::{Judge, Review, labels},
-    soak::{Soak, Watch},
+    soak::{Soak, Watch, block_on},
 };
 
 pub const CASES: &[Case] = &[
@@ -37,7 +37,7 @@ const IDLE: Duration = Duration::from_mins(5);
 const SLACK: Duration = Duration::from_secs(10);
 
 fn slow_heads_and_bodies(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let podfit = Podfit::start();
         let mut watch = Watch::begin(&podfit, Manners::default()).await;
         let review = Arc::new(Judge::default().deletion());
@@ -89,7 +89,7 @@ async fn never_whole(mut link: Link, path: &str, bound: Duration) {
 fn slow_readers(soak: &Soak, name: &str) {
     const READERS: usize = 20;
     const REVIEWS: usize = 400;
-    soak.block_on(async {
+    block_on(async {
         let podfit = Podfit::start();
         let mut watch = Watch::begin(&podfit, Manners::default()).await;
         let review = Arc::new(Judge::default().careless());
@@ -127,7 +127,7 @@ async fn reads_late(link: Link, review: Arc<Review>, reviews: usize, late: Durat
 
 /// Whoever says nothing for five minutes, or never ends a head, is closed on then and not before. Meanwhile memory is flat.
 fn idle(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let podfit = Podfit::start();
         let mut watch = Watch::begin(&podfit, Manners::default()).await;
         let review = Judge::default().deletion();
@@ -160,7 +160,8 @@ async fn is_closed_in_time(mut link: Link, begins: &str) {
         }
     }
     let took = began.elapsed();
-    assert!(took >= IDLE, "closed after {took:?}");
+    // Its clock began a little earlier than ours.
+    assert!(took + Duration::from_secs(1) >= IDLE, "closed after {took:?}");
     assert_eq!(link.rest().await.unwrap_or_default(), b"");
 }
 
@@ -169,7 +170,7 @@ const CLIENT_HELLO: &[u8] = &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
 
 /// Connections that begin and do not go on, or do not end as they should.
 fn half_open(soak: &Soak, name: &str) {
-    soak.block_on(async {
+    block_on(async {
         let podfit = Podfit::start();
         let mut watch = Watch::begin(&podfit, Manners::default()).await;
         let mut clients = JoinSet::new();
@@ -213,7 +214,9 @@ async fn leave(podfit: &Podfit, watch: &mut Watch<'_>) {
         let answer = silent.answer().await;
         if end == bytes.len() {
             // It may be taken for gone before it is answered.
-            answer.iter().for_each(|answer| review.check(&uid, answer));
+            if let Ok(answer) = answer {
+                review.check(&uid, &answer);
+            }
             watch.may_count(&review.labels, 2);
         } else if end >= head.len() {
             assert_eq!(answer.unwrap().status, 400);
