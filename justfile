@@ -50,6 +50,12 @@ bench-server *ARGUMENTS:
     cargo build --release --example bare-server
     cargo bench --profile release --bench server -- {{ ARGUMENTS }}
 
+# The load and failure suite on the release build: each case makes trouble for so long, some minutes in all. CI runs its short
+# form among the tests.
+soak SECONDS='15':
+    cargo build --release
+    PODFIT_SOAK_SECONDS={{ SECONDS }} PODFIT_PROGRAM=${CARGO_TARGET_DIR:-target}/release/podfit cargo test --test soak
+
 # Scans 100,000 Pods of a stand-in for an API server: time and memory.
 scan-figures:
     cargo build --release

@@ -81,13 +81,18 @@ impl<'a> Injected<'a> {
     }
 
     /// Appends the annotation after the edits, with what stands of the earlier record: as the JSON string that a patch
-    /// holds, since escaping a whole record afterwards costs more than writing it.
-    pub fn push_rewritten<'e>(&'e self, json: &mut String, workload: &'e Workload<'_>, edits: &[&'e Edit<'e>]) {
+    /// holds, since escaping a whole record afterwards costs more than writing it. Nothing is appended, and said so, where the
+    /// names alone are more than an object may hold: escaped twice they are four times as long.
+    pub fn push_rewritten<'e>(&'e self, json: &mut String, workload: &'e Workload<'_>, edits: &[&'e Edit<'e>]) -> bool {
         let mut lines = self.standing(workload);
         lines.reserve(edits.len());
         lines.extend(edits.iter().filter_map(|edit| Line::of(edit, self, workload)));
         // By container first: they come in runs, so that this is one look at each.
         lines.sort_by_key(|line| line.container);
+        let names = lines.chunk_by(|one, next| one.container == next.container).map(|lines| lines[0].container.len());
+        if names.sum::<usize>() > MAX_ANNOTATIONS_BYTES {
+            return false;
+        }
         json.reserve(lines.len() * 112);
         let mut json = NestedJson::begin(json);
         json.raw("{");
@@ -104,6 +109,7 @@ impl<'a> Injected<'a> {
         }
         json.raw("}}");
         json.end();
+        true
     }
 
     fn standing<'e>(&'e self, workload: &'e Workload<'_>) -> Vec<Line<'e>> {

@@ -375,12 +375,12 @@ fn annotation(json: &mut String, edits: &[&Edit<'_>], pod: &Pod<'_>) {
         "}}}"
     };
     let record = json.len();
-    pod.injected.push_rewritten(json, pod.workload, edits);
+    let is_written = pod.injected.push_rewritten(json, pod.workload, edits);
     let present =
         annotations.map_or(0, |all| all.size() - all.get(INJECTED).map_or(0, |old| old.len() + INJECTED.len()));
     let fits = |length: usize| present + INJECTED.len() + length <= MAX_ANNOTATIONS_BYTES;
     // As a JSON string it is longer than as a text, so that only a near miss asks for more.
-    if fits(json.len() - record) || fits(unescaped_length(&json[record..])) {
+    if is_written && (fits(json.len() - record) || fits(unescaped_length(&json[record..]))) {
         json.push_str(closing);
     } else {
         json.truncate(before);

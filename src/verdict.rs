@@ -45,6 +45,13 @@ pub struct Finding<'a> {
     pub edits: Vec<Edit<'a>>,
 }
 
+/// A name in a message, quoted and without control characters. The API takes none of more than 253 bytes, but only after
+/// `/mutate`, and a message for each finding of one of megabytes would be tens of them.
+pub fn quoted(name: &str) -> String {
+    const LONGEST: usize = 253;
+    format!("{:?}", &name[..name.floor_char_boundary(LONGEST)])
+}
+
 impl Finding<'_> {
     /// One line: what is wrong and what to write instead, or what is injected.
     pub fn message(&self) -> String {
@@ -53,7 +60,8 @@ impl Finding<'_> {
         }
         let edits: Vec<String> = self.edits.iter().map(ToString::to_string).collect();
         let verb = if self.mode == Mode::Inject { "gets" } else { "lacks" };
-        format!("{} {:?} {verb} {}", self.kind_of_place(), self.container.unwrap_or_default(), edits.join(", "))
+        let container = quoted(self.container.unwrap_or_default());
+        format!("{} {container} {verb} {}", self.kind_of_place(), edits.join(", "))
     }
 
     /// What of the container it is about: a limit, the image, a variable, a probe. With rule and container it names the finding.

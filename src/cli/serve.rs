@@ -14,6 +14,7 @@ use tracing::level_filters::LevelFilter;
 mod certificate;
 #[cfg(feature = "cluster")]
 mod keepers;
+mod open_files;
 
 use certificate::Asked;
 #[cfg(feature = "cluster")]
@@ -113,7 +114,7 @@ impl Serve {
         if let Some(keepers) = &keepers {
             keepers.keep_book(policies.book(), from);
         }
-        let settings = Settings { policies, certificate, client_ca: self.client_ca, bounds: Bounds::default() };
+        let settings = Settings { policies, certificate, client_ca: self.client_ca, bounds: bounds() };
         let listeners = Listeners { webhook, admin };
         server::run(settings, listeners, log.lost_lines(), shutdown(signals, keepers)).await?;
         Ok(())
@@ -145,6 +146,12 @@ async fn shutdown(signals: Signals, keepers: Option<Keepers>) -> Duration {
         tokio::spawn(keepers.clean_up());
     }
     linger
+}
+
+/// As many connections as there may be open files for.
+fn bounds() -> Bounds {
+    let usual = Bounds::default();
+    Bounds { connections: open_files::connections(usual.connections), ..usual }
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {

@@ -14,7 +14,7 @@ use crate::{
     image::{Image, ImageError},
     policy::{Governed, ImageTag, Mode},
     rules::Rule,
-    verdict::{Field, Finding, Verdict},
+    verdict::{Field, Finding, Verdict, quoted},
     workload::{Place, Workload},
 };
 
@@ -26,7 +26,7 @@ pub fn judge<'a>(governed: &Governed<'a, ImageTag>, fitting: &Fitting<'a>, verdi
     }
     let Err(Problem { reason, words }) = check(settings, image, fitting.image()) else { return };
     let report = Report { rule: Rule::ImageTag, mode: settings.mode, policy: governed.policy, verdict };
-    let problem = format!("{} {:?} {words}", fitting.at.kind.as_str(), fitting.at.name());
+    let problem = format!("{} {} {words}", fitting.at.kind.as_str(), quoted(fitting.at.name()));
     let finding = Finding { value: Cow::Borrowed(image), problem, ..report.finding(fitting, Field::Image, reason) };
     report.verdict.findings.push(finding);
 }
@@ -55,7 +55,7 @@ pub fn of_volumes<'a>(
             container: Some(volume.name.as_str()),
             reason,
             value: Cow::Borrowed(reference),
-            problem: format!("volume {:?} {words}", volume.name.as_str()),
+            problem: format!("volume {} {words}", quoted(volume.name.as_str())),
             edits: Vec::new(),
         })
     })

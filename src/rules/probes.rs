@@ -17,7 +17,7 @@ use crate::{
     policy::{Governed, Mode, ProbeKind, Probes},
     rules::Rule,
     runtimes::Signal,
-    verdict::{Change, Check, Edit, Field, Finding, Origin, OriginBasis, PortReference, SkipReason, Verdict},
+    verdict::{Change, Check, Edit, Field, Finding, Origin, OriginBasis, PortReference, SkipReason, Verdict, quoted},
     wishes::{self, ProbeWish},
     workload::{ContainerKind, Kind, Workload},
 };
@@ -40,9 +40,9 @@ fn require<'a>(settings: &Probes, fitting: &Fitting<'a>, report: &mut Report<'_,
     for kind in settings.require.iter().copied().filter(|kind| !has(fitting, *kind)) {
         let field = kind.field();
         let problem = format!(
-            "{} {:?} declares a TCP port and has no {field}; add one, or say `podfit.dev/probes` on the Pod",
+            "{} {} declares a TCP port and has no {field}; add one, or say `podfit.dev/probes` on the Pod",
             fitting.at.kind.as_str(),
-            fitting.at.name()
+            quoted(fitting.at.name())
         );
         let finding = report.finding(fitting, Field::probe(kind), "container has no probe");
         report.push(Finding { value: Cow::Borrowed(field), problem, ..finding });

@@ -14,7 +14,7 @@ use crate::{
     policy::{Basis, DefaultLimit, Governed, Mode, ResourceLimits},
     rules::Rule,
     runtimes::Signal,
-    verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, SkipReason, Verdict},
+    verdict::{Change, Edit, Field, Finding, Origin, OriginBasis, SkipReason, Verdict, quoted},
     workload::ContainerKind,
 };
 
@@ -127,7 +127,7 @@ fn finding<'a>(basis: Basis, fitting: &Fitting<'a>, report: &Report<'_, 'a>) -> 
     };
     Finding {
         value: Cow::Borrowed(resource),
-        problem: format!("{} {:?} {problem}", fitting.at.kind.as_str(), fitting.at.name()),
+        problem: format!("{} {} {problem}", fitting.at.kind.as_str(), quoted(fitting.at.name())),
         ..report.finding(fitting, Field::limit(basis), reason)
     }
 }

@@ -13,8 +13,10 @@ pub struct Bounds {
     pub ordinary_bytes: usize,
     /// Read and thrown away of a body that is refused, so that its sender gets to read the answer.
     pub discarded_bytes: usize,
-    /// Open connections on the webhook port, and on the admin port.
+    /// Open connections on the webhook port.
     pub connections: usize,
+    /// And on the admin port, for probes, Prometheus and people.
+    pub admin_connections: usize,
     /// Concurrent streams of one h2 connection.
     pub streams: u32,
     /// Read buffer of one HTTP/1.1 connection, and so its longest head, in bytes.
@@ -39,6 +41,7 @@ impl Default for Bounds {
             ordinary_bytes: 256 << 10,
             discarded_bytes: 64 << 20,
             connections: 4096,
+            admin_connections: 64,
             streams: 128,
             head_bytes: 64 << 10,
             handshake: Duration::from_secs(10),

@@ -13,7 +13,7 @@ use std::{
 
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
-use tracing::{debug, enabled, info, level_filters::LevelFilter};
+use tracing::{debug, enabled, info, level_filters::LevelFilter, warn};
 use tracing_subscriber::{
     Layer,
     filter::Targets,
@@ -22,7 +22,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{Listeners, Settings, certificate::Resolver};
+use super::{Bounds, Listeners, Settings, certificate::Resolver};
 use crate::{
     admission::{Decision, Record},
     policy::PolicySet,
@@ -115,6 +115,10 @@ pub(super) fn serving(listeners: &Listeners, settings: &Settings, certificate: &
         version = env!("CARGO_PKG_VERSION"),
         "serving"
     );
+    let connections = settings.bounds.connections;
+    if connections < Bounds::default().connections {
+        warn!(connections, "the limit of open files (RLIMIT_NOFILE) leaves room for few connections");
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 pub struct Process {
@@ -31,7 +31,23 @@ impl Process {
     pub fn run(name: &str, mut command: Command, folder: &Path) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).unwrap();
-        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+        command.stderr(file.try_clone().unwrap());
+        Self::spawn(name, command, log, file)
+    }
+
+    /// With its standard error for the caller to read.
+    #[allow(dead_code)] // the soak suite does
+    pub fn piped(name: &str, mut command: Command, folder: &Path) -> (Self, ChildStderr) {
+        let log = folder.join(format!("{name}.log"));
+        let file = File::create(&log).unwrap();
+        command.stderr(Stdio::piped());
+        let mut process = Self::spawn(name, command, log, file);
+        let pipe = process.child.stderr.take().unwrap();
+        (process, pipe)
+    }
+
+    fn spawn(name: &str, mut command: Command, log: PathBuf, output: File) -> Self {
+        command.stdin(Stdio::null()).stdout(output);
         let child = command.spawn().unwrap_or_else(|error| panic!("start {name}, {command:?}: {error}"));
         Self { name: name.to_owned(), child, log }
     }
@@ -48,8 +64,12 @@ impl Process {
     }
 
     pub fn terminate(&self) {
-        let status = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.id().to_string()]).status();
-        assert!(status.unwrap().success(), "SIGTERM to {}", self.name);
+        self.signal("TERM");
+    }
+
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.id().to_string()]).status();
+        assert!(status.unwrap().success(), "SIG{name} to {}", self.name);
     }
 
     pub fn kill(&mut self) {

@@ -44,8 +44,14 @@ pub struct Answer {
 impl Client {
     /// That trusts this CA, PEM.
     pub fn new(address: SocketAddr, ca: &str) -> Self {
+        Self::trusting(address, &[ca])
+    }
+
+    pub fn trusting(address: SocketAddr, authorities: &[&str]) -> Self {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
+        for ca in authorities {
+            roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
+        }
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let builder = builder.with_protocol_versions(&[&rustls::version::TLS13]).unwrap();
         let mut config = builder.with_root_certificates(roots).with_no_client_auth();
@@ -56,7 +62,10 @@ impl Client {
 
     /// After the handshake, and before HTTP.
     pub async fn stream(&self) -> io::Result<TlsStream<TcpStream>> {
-        let stream = TcpStream::connect(self.address).await?;
+        self.handshake(TcpStream::connect(self.address).await?).await
+    }
+
+    pub async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         stream.set_nodelay(true)?;
         let mut stream = self.tls.connect(ServerName::try_from("localhost").unwrap(), stream).await?;
         stream.get_mut().1.set_buffer_limit(Some(RECORD));

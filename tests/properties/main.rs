@@ -6,6 +6,7 @@
 mod bounds;
 mod choices;
 mod fuzz;
+mod hostile;
 mod invariants;
 mod mutation;
 mod pods;
