@@ -1,6 +1,8 @@
 //! Quantities and image references as Kubernetes' own libraries read them: tests/golden/ has what they made of thousands of
 //! texts, and `just golden` writes it anew.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use podfit::{image::Image, quantity::Quantity};
