@@ -18,7 +18,8 @@ impl Admin {
     pub(super) fn start(listener: TcpListener, router: Router, bounds: Bounds) -> io::Result<Self> {
         let listener = listener.into_std()?;
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let bounds = Bounds { connections: bounds.admin_connections, ..bounds };
+        // Whoever says nothing gives its place back soon: the kubelet's probes need one.
+        let bounds = Bounds { connections: bounds.admin_connections, idle: bounds.handshake, ..bounds };
         let (until_dropped, dropped) = oneshot::channel();
         let stop = async { drop::<Result<(), _>>(dropped.await) };
         let serve = async move {
