@@ -61,11 +61,14 @@ scan-figures:
     cargo build --release
     PODFIT_PROGRAM=${CARGO_TARGET_DIR:-target}/release/podfit cargo test --test scan figures -- --ignored --nocapture
 
-# Any bytes as a body of both endpoints, with the dependencies that are shipped. Needs a nightly toolchain and cargo-fuzz.
-fuzz SECONDS='60':
-    mkdir -p fuzz/corpus/review
-    cp Cargo.lock fuzz/
-    cargo +nightly fuzz run review fuzz/corpus/review examples -- -max_total_time={{ SECONDS }} -max_len=16384
+# Coverage-guided, for so many seconds a target: review, annotations, manifest, policy, suite, quantity, image. Tests replay
+# the corpus.
+fuzz TARGETS='all' SECONDS='60':
+    PODFIT_FUZZ_TARGETS='{{ TARGETS }}' PODFIT_FUZZ_SECONDS={{ SECONDS }} .ci/run fuzz
+
+# Makes fuzz/corpus/ of what the runs of `just fuzz` have found here: the least that reaches as much.
+fuzz-corpus TARGETS='all':
+    PODFIT_FUZZ_TARGETS='{{ TARGETS }}' .ci/run corpus
 
 # What Kubernetes' own libraries make of thousands of quantities and images; the tests only compare. Needs Go.
 golden:

@@ -66,12 +66,12 @@ fn has_no_amount(text: &str) -> bool {
 /// The text of each row, and what Go made of it.
 fn rows(file: &str) -> Vec<(String, String)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
-    let text = fs::read_to_string(&path).unwrap();
+    let text = fs::read_to_string(&path).expect("the rows are checked in");
     let rows: Vec<_> = text
         .lines()
         .map(|row| {
-            let (go, text) = row.split_once('\t').unwrap();
-            (serde_json::from_str(text).unwrap(), go.to_owned())
+            let (go, text) = row.split_once('\t').expect("a row has two parts");
+            (serde_json::from_str(text).expect("a text is JSON"), go.to_owned())
         })
         .collect();
     assert!(rows.len() > 3_000, "{} has {} rows", path.display(), rows.len());

@@ -1,7 +1,4 @@
-//! Any bytes as a body of both endpoints: `just fuzz SECONDS`.
+//! Any bytes as a body of both endpoints: `just fuzz review`.
 #![no_main]
 
-#[path = "../any_body.rs"]
-mod any_body;
-
-libfuzzer_sys::fuzz_target!(|body: &[u8]| any_body::check(body));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| podfit_fuzz::review::check(bytes));

@@ -14,9 +14,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
+    checks::strict::{self, Applied},
     pods::{self, SECRET},
     policies,
-    strict::{self, Applied},
     world::{Case, answer, cases, choices, config, judged, patch_in, patch_of, patched, request, told},
     yaml,
 };

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "../../fuzz/src/lib.rs"]
+mod checks;
+
 mod bounds;
 mod choices;
 mod fuzz;
@@ -11,6 +14,5 @@ mod invariants;
 mod mutation;
 mod pods;
 mod policies;
-mod strict;
 mod world;
 mod yaml;

@@ -1,7 +1,7 @@
 //! Bodies and texts, bent: by bytes, by tokens, and by the shapes that have broken parsers before.
 //!
-//! Our own rather than a fuzzing engine: without instrumentation, which stable Rust has not, an engine mutates blindly too,
-//! and these mutations know JSON. Its seeds are real bodies, so most mutants get through to the rules.
+//! Our own rather than a fuzzing engine: without its instrumentation, which only `just fuzz` builds, an engine mutates blindly
+//! too, and these mutations know JSON. Its seeds are real bodies, so most mutants get through to the rules.
 
 use std::ops::Range;
 
