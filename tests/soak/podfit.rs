@@ -139,6 +139,7 @@ impl Podfit {
         }
     }
 
+    /// From here on the peak is another.
     pub fn forget_peak(&self) {
         fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").unwrap();
     }

@@ -106,10 +106,13 @@ fn at_once(soak: &Soak, name: &str) {
             });
         }
         let put_off = sending.join_all().await.iter().sum();
-        soak.tell(format!("{name}: {senders} in {:.1} s, {put_off} times put off", began.elapsed().as_secs_f64()));
+        let took = began.elapsed().as_secs_f64();
         watch.count(&review.labels, senders);
         watch.count(&labels("validate", "OTHER", "failed"), put_off);
-        watch.end(soak, name).await;
+        let good = watch.end(soak, name).await.put_off;
+        soak.tell(format!(
+            "{name}: {senders} in {took:.1} s, put off {put_off} times, good ones beside them {good} times"
+        ));
     });
 }
 

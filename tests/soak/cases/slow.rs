@@ -92,7 +92,7 @@ fn slow_readers(soak: &Soak, name: &str) {
     block_on(async {
         let podfit = Podfit::start();
         let mut watch = Watch::begin(&podfit, Manners::default()).await;
-        let review = Arc::new(Judge::default().careless());
+        let review = Arc::new(Judge::default().patched());
         let mut clients = JoinSet::new();
         for _reader in 0..READERS {
             let socket = TcpSocket::new_v4().unwrap();
