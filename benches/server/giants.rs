@@ -10,8 +10,8 @@ use tokio::runtime::Runtime;
 
 use crate::{
     bodies,
-    load::server::Server,
     programs::{BOTH, Programs, Which, client},
+    server::Server,
     spread::Spread,
     table::{Row, mebibytes},
 };

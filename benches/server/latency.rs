@@ -6,7 +6,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     CONNECTIONS, cases,
-    load::crowd::Crowd,
+    crowd::Crowd,
     programs::{BOTH, Programs, client},
     spread::Spread,
     table::Row,
@@ -26,9 +26,9 @@ pub fn rows(programs: &Programs, runtime: &Runtime) -> [Row; 2] {
             let index = (turn / 2 + turn) % 2;
             let review = case.ask(BOTH[index], &clients[index]).await;
             let mut crowd = Crowd::connect(&clients[index], CONNECTIONS).await;
-            let tally = crowd.open(&review, PER_SECOND, LASTING).await.all_right();
-            halves[index].push(tally.took(50));
-            most[index].push(tally.took(99));
+            let times = crowd.open(&review, PER_SECOND, LASTING).await;
+            halves[index].push(times.percentile(50));
+            most[index].push(times.percentile(99));
         }
     });
     let row = |percent, times: [Vec<Duration>; 2]| {

@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 mod bodies;
 mod cases;
 mod cpu;
+mod crowd;
 mod giants;
 mod latency;
 #[allow(dead_code)] // the soak suite uses the rest
@@ -19,6 +20,7 @@ mod latency;
 mod load;
 mod memory;
 mod programs;
+mod server;
 mod spread;
 mod start;
 mod table;

@@ -4,11 +4,9 @@ use tokio::runtime::Runtime;
 
 use crate::{
     CONNECTIONS, cases,
-    load::{
-        crowd::{Crowd, Until},
-        server::Server,
-    },
+    crowd::Crowd,
     programs::{BOTH, Programs, Which, client},
+    server::Server,
     table::{Row, mebibytes},
 };
 
@@ -46,7 +44,7 @@ fn measure(programs: &Programs, runtime: &Runtime, which: Which, reviews: u64) -
         let review = cases::typical().ask(which, &client).await;
         let mut crowd = Crowd::connect(&client, CONNECTIONS).await;
         let mut half = async || {
-            crowd.closed(&review, Until::Sent(reviews / 2)).await.all_right();
+            crowd.closed(&review, reviews / 2).await;
             resident(&server)
         };
         let (half_way, after) = (half().await, half().await);
@@ -54,7 +52,7 @@ fn measure(programs: &Programs, runtime: &Runtime, which: Which, reviews: u64) -
         let mut crowd = Crowd::connect(&client, MANY_CONNECTIONS).await;
         crowd.in_turn(&review).await;
         let used = resident(&server);
-        crowd.closed(&review, Until::Sent(5 * MANY_CONNECTIONS as u64)).await.all_right();
+        crowd.closed(&review, 5 * MANY_CONNECTIONS as u64).await;
         Memory { idle, half_way, after, used, crowded: resident(&server) }
     })
 }

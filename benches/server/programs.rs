@@ -7,10 +7,8 @@ use std::{
 };
 
 use crate::{
-    load::{
-        client::Client,
-        server::{Server, Site},
-    },
+    load::client::Client,
+    server::{Server, Site},
     table::{Row, mebibytes},
 };
 
@@ -57,7 +55,7 @@ impl Programs {
                 let server = site.start("bare-server", &self.bare, &arguments);
                 server.once(|server| TcpStream::connect(server.site.webhook).is_ok())
             }
-            Which::Podfit => Server::podfit(&self.podfit, &[]),
+            Which::Podfit => Server::podfit(&self.podfit),
         }
     }
 }

@@ -10,8 +10,9 @@ use tokio::runtime::Runtime;
 
 use crate::{
     bodies,
-    load::{client::Client, server::Site},
+    load::client::Client,
     programs::{Programs, Which, bare_arguments},
+    server::Site,
     spread::Spread,
     table::Row,
 };

@@ -13,7 +13,7 @@ use std::{
 use podfit::certs::{LOCAL_HOSTS, make_pair};
 use tempfile::TempDir;
 
-use super::process::{Process, free_ports};
+use crate::load::process::{Process, free_ports};
 
 /// Of the kernel's clock of a process's CPU time: Linux shows it to programs in hundredths of a second everywhere.
 const TICK: Duration = Duration::from_millis(10);
@@ -75,11 +75,10 @@ impl Site {
 }
 
 impl Server {
-    /// `podfit serve` with certificate files and `more` arguments, once it is ready.
-    pub fn podfit(program: &Path, more: &[&str]) -> Self {
+    /// `podfit serve` with certificate files, once it is ready.
+    pub fn podfit(program: &Path) -> Self {
         let site = Site::new();
-        let mut arguments = site.serve_with_files();
-        arguments.extend(more.iter().map(ToString::to_string));
+        let arguments = site.serve_with_files();
         site.start("podfit", program, &arguments).once(Self::is_ready)
     }
 
@@ -115,9 +114,5 @@ impl Server {
         let (_, fields) = stat.rsplit_once(')').unwrap();
         let ticks: u32 = fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u32>().unwrap()).sum();
         TICK * ticks
-    }
-
-    pub fn file_descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
     }
 }
