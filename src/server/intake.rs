@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::body::{Bytes, HttpBody};
 use http_body_util::BodyExt;
-use hyper::{HeaderMap, Request, body::Incoming, header::EXPECT};
+use hyper::{
+    HeaderMap, Request,
+    body::{Body, Bytes, Incoming},
+    header::EXPECT,
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout_at},

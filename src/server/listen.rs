@@ -3,10 +3,9 @@
 
 use std::{convert::Infallible, future::Future, io, pin::pin, sync::Arc, time::Duration};
 
-use axum::body::{Bytes, HttpBody};
 use hyper::{
     Request, Response,
-    body::Incoming,
+    body::{Body, Bytes, Incoming},
     server::conn::{http1, http2},
     service::Service,
 };
@@ -43,7 +42,7 @@ impl<S, B> Port<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
-    B: HttpBody<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     pub(super) fn encrypted(tls: TlsAcceptor, service: S, bounds: Bounds) -> Self {

@@ -6,11 +6,10 @@ use std::{
     time::Duration,
 };
 
-use axum::body::Bytes;
 use http_body_util::Full;
 use hyper::{
     Request, Response, StatusCode, Version,
-    body::Incoming,
+    body::{Bytes, Incoming},
     header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 use jiff::Timestamp;
@@ -87,9 +86,8 @@ impl Webhook {
             let _turn = turn;
             webhook.judge(phase, &held.bytes)
         });
-        let judged = judged.await;
         // Only a runtime that is ending judges it no more.
-        judged.unwrap_or_else(|_| self.refuse(phase, &Refusal::Busy))
+        judged.await.unwrap_or_else(|_| self.refuse(phase, &Refusal::Busy))
     }
 
     fn judge(&self, phase: Phase, body: &[u8]) -> Response<Full<Bytes>> {
