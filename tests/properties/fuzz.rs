@@ -12,7 +12,7 @@ use std::{
 use podfit::policy;
 use serde_json::{Value, json};
 
-use super::{checks::TARGETS, choices::Random, mutation::mutated, pods, policies, world::request, yaml};
+use super::{checks::TARGETS, choices::Random, mutation::mutated, pods, policies, request::request, yaml};
 
 #[test]
 fn any_body_gets_an_answer() {

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::request::request;
+
 /// The server's own bound on a body.
 pub const LARGEST: usize = 8 << 20;
 /// With room for what stands around it.
@@ -97,21 +99,9 @@ fn numbered(open: &str, value: &str, close: &str) -> String {
     format!("{open}{}{close}", keys.join(","))
 }
 
-/// A request about a Pod, as kube-apiserver writes it.
+/// About a Pod.
 fn review(operation: &str, object: &Value, old_object: &Value) -> String {
-    let request = json!({
-        "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
-        "kind": {"group": "", "version": "v1", "kind": "Pod"},
-        "resource": {"group": "", "version": "v1", "resource": "pods"},
-        "name": "web",
-        "namespace": "default",
-        "operation": operation,
-        "userInfo": {"username": "ann", "groups": ["system:authenticated"]},
-        "object": object,
-        "oldObject": old_object,
-        "dryRun": false,
-        "options": {},
-    });
+    let request = request("", "Pod", operation, object, old_object);
     json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}).to_string()
 }
 

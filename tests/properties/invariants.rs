@@ -17,7 +17,8 @@ use super::{
     checks::strict::{self, Applied},
     pods::{self, SECRET},
     policies,
-    world::{Case, answer, cases, choices, config, judged, patch_in, patch_of, patched, request, told},
+    request::{NAMESPACE, request},
+    world::{Case, answer, cases, choices, config, judged, patch_in, patch_of, patched, told},
     yaml,
 };
 
@@ -80,7 +81,7 @@ proptest! {
     fn nothing_is_shadowed(case in cases()) {
         let Some((operations, _)) = applied(&case)? else { return Ok(()) };
         let labels = pod_labels(&case.pod);
-        let subject = Subject { namespace: super::world::NAMESPACE, namespace_labels: None, pod_labels: &labels };
+        let subject = Subject { namespace: NAMESPACE, namespace_labels: None, pod_labels: &labels };
         let in_force = case.policies.in_force(&subject);
         for (pointer, container) in containers(&case.pod) {
             for name in added_names(&operations, &pointer) {

@@ -14,5 +14,6 @@ mod invariants;
 mod mutation;
 mod pods;
 mod policies;
+mod request;
 mod world;
 mod yaml;

@@ -20,10 +20,9 @@ use proptest::{
 };
 use serde_json::{Value, json};
 
-use super::{choices::Choices, pods, policies};
+use super::{choices::Choices, pods, policies, request::NAMESPACE};
 
 pub const TODAY: Date = date(2026, 11, 22);
-pub const NAMESPACE: &str = "default";
 
 /// The same cases on every run, so that a failure is there for everybody; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` ask for
 /// others and more. No failure is persisted: the case is printed whole, and becomes a named row elsewhere.
@@ -98,23 +97,6 @@ pub fn patched(object: &Value, operations: &[Value]) -> Value {
 pub fn told(verdict: &Verdict<'_>) -> Vec<String> {
     let findings = verdict.findings.iter().filter(|finding| finding.mode != Mode::Inject);
     findings.map(|finding| format!("{:?} {:?} {}", finding.mode, finding.place, finding.message())).collect()
-}
-
-/// A request about an object, as kube-apiserver writes it.
-pub fn request(group: &str, kind: &str, operation: &str, object: &Value, old_object: &Value) -> Value {
-    json!({
-        "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
-        "kind": {"group": group, "version": "v1", "kind": kind},
-        "resource": {"group": group, "version": "v1", "resource": "any"},
-        "name": "web",
-        "namespace": NAMESPACE,
-        "operation": operation,
-        "userInfo": {"username": "ann", "groups": ["system:authenticated"]},
-        "object": object,
-        "oldObject": old_object,
-        "dryRun": false,
-        "options": {},
-    })
 }
 
 pub fn answer(phase: Phase, request: &Value, policies: &PolicySet) -> Answer {

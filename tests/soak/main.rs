@@ -16,6 +16,8 @@ mod load;
 mod needs;
 mod podfit;
 mod policies;
+#[path = "../properties/request.rs"]
+mod request;
 mod reviews;
 #[allow(dead_code)] // the benches use the rest
 #[path = "../../benches/review/bodies.rs"]
