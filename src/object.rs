@@ -505,8 +505,9 @@ pub struct Volume<'a> {
     pub name: Text<'a>,
     #[serde(borrow)]
     pub image: Option<ImageVolume<'a>>,
+    /// Boxed, since an object may have a hundred thousand volumes of other kinds.
     #[serde(borrow)]
-    pub empty_dir: Option<EmptyDir<'a>>,
+    pub empty_dir: Option<Box<EmptyDir<'a>>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]

@@ -1,5 +1,6 @@
-//! A body without `managedFields`: no rule reads them, they are a third of what kube-apiserver sends of a Pod, and it is cheaper to
-//! find where they end than to decode them. `admission.rs` calls it before anything is decoded.
+//! A body without `managedFields`: no rule reads them, and they are a third of what kube-apiserver sends of a Pod. To find where
+//! they end spares an eighth (10 KB) to a sixth (60 KB) of the instructions of judging it. `admission.rs` calls it before anything
+//! is decoded.
 
 use memchr::{memchr, memmem::Finder};
 

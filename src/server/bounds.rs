@@ -6,8 +6,7 @@ use std::time::Duration;
 pub struct Bounds {
     /// A larger body is answered with 413.
     pub body_bytes: usize,
-    /// All bodies that are being read or judged; beyond it 503. One of the largest, and room for others beside it: what is
-    /// decoded of so many bytes, in turn, fits into a container of 32Mi.
+    /// All bodies that are being read or judged; beyond it 503. One of the largest, and room for others beside it.
     pub in_flight_bytes: usize,
     /// A larger body is judged apart from the others, one at a time: it takes milliseconds and megabytes.
     pub ordinary_bytes: usize,
