@@ -1,7 +1,7 @@
 //! The annotation `podfit.dev/injected`: what podfit put into each container, with policy and source. It is how a second
 //! call knows our own literals, and how people see where a value comes from. Owned by podfit, rewritten whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -61,7 +61,23 @@ impl<'a> Injected<'a> {
     /// may hold.
     pub fn read(workload: &'a Workload<'_>) -> Self {
         let text = workload.pod_metadata().annotation(INJECTED).filter(|text| text.len() <= MAX_ANNOTATIONS_BYTES);
-        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+        let mut injected: Self = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        injected.forget_shared_names(workload);
+        injected
+    }
+
+    /// Of two containers of one name, which the API server refuses, a record does not tell whose it is: what stands is the
+    /// user's.
+    fn forget_shared_names(&mut self, workload: &Workload<'_>) {
+        if self.0.is_empty() {
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        for at in workload.containers() {
+            if !seen.insert(at.name()) {
+                self.0.remove(at.name());
+            }
+        }
     }
 
     pub fn of(&self, container: &str) -> &Records<'a> {

@@ -1,6 +1,6 @@
-//! The checks of `fuzz/`, asked of mutants without instrumentation: for some seconds, or for `PODFIT_FUZZ_SECONDS`.
-//! `PODFIT_FUZZ_SEED` repeats a failure, whose input is left in the folder for temporary files. A file put into `tests/corpus/`
-//! is a seed, and tried as it is first.
+//! The checks of `fuzz/`, asked of mutants without instrumentation: of the same ones on every machine, or of as many as
+//! `PODFIT_FUZZ_SECONDS` allows. `PODFIT_FUZZ_SEED` repeats a failure, whose input is left in the folder for temporary files. A
+//! file put into `tests/corpus/` is a seed, and tried as it is first.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use super::{checks::TARGETS, choices::Random, mutation::mutated, pods, policies,
 fn any_body_gets_an_answer() {
     let mut seeds = corpus("bodies");
     seeds.extend(generated(60, body));
-    fuzz("review", 5, &seeds);
+    fuzz("review", 12_000, &seeds);
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn any_policy_compiles_or_is_refused() {
     let mut seeds = corpus("policies");
     seeds.push(policy::DEFAULT_POLICY.as_bytes().to_vec());
     seeds.extend(generated(20, |random| policies::policy_texts(&mut random.choices()).join("---\n")));
-    fuzz("policy", 2, &seeds);
+    fuzz("policy", 3_000, &seeds);
 }
 
 #[test]
@@ -34,23 +34,23 @@ fn any_manifest_is_read_or_refused() {
     let mut seeds = corpus("manifests");
     seeds.extend(corpus("policies"));
     seeds.extend(generated(20, |random| yaml::text(&pods::pod(&mut random.choices()))));
-    fuzz("manifest", 2, &seeds);
+    fuzz("manifest", 1_500, &seeds);
 }
 
 #[test]
 fn any_text_is_a_value_or_none() {
     let quantities = ["1.5Gi", "1E999999", "-0.000000001n", "99999999999999999999999999999999999999e-30"];
-    fuzz("quantity", 1, &quantities.map(|seed| seed.as_bytes().to_vec()));
+    fuzz("quantity", 20_000, &quantities.map(|seed| seed.as_bytes().to_vec()));
     let images = ["registry:5000/a/b:1@sha256:0", "a.b_c/app:1"];
-    fuzz("image", 1, &images.map(|seed| seed.as_bytes().to_vec()));
+    fuzz("image", 20_000, &images.map(|seed| seed.as_bytes().to_vec()));
 }
 
-/// Tries all seeds, then mutants of them until the time is over.
-fn fuzz(name: &str, seconds: u64, seeds: &[Vec<u8>]) {
+/// Tries all seeds, then so many mutants of them, or as many as the time allows.
+fn fuzz(name: &str, mutants: u64, seeds: &[Vec<u8>]) {
     let (_, check) = TARGETS.into_iter().find(|(target, _)| *target == name).unwrap();
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let seconds = number("PODFIT_FUZZ_SECONDS").unwrap_or(seconds);
-    let first = number("PODFIT_FUZZ_SEED");
+    let seconds = number("PODFIT_FUZZ_SECONDS");
+    let first = number("PODFIT_FUZZ_SEED").unwrap_or(1);
     let guarded = |input: &[u8], told: &str| {
         if catch_unwind(AssertUnwindSafe(|| check(input))).is_err() {
             let path = std::env::temp_dir().join(format!("podfit-fuzz-{name}"));
@@ -62,8 +62,12 @@ fn fuzz(name: &str, seconds: u64, seeds: &[Vec<u8>]) {
         guarded(seed, &format!("seed file or generated seed {index}"));
     }
     let began = Instant::now();
-    let mut seed = first.unwrap_or(1);
-    while began.elapsed() < Duration::from_secs(seconds) {
+    let mut seed = first;
+    let goes_on = |seed| match seconds {
+        Some(seconds) => began.elapsed() < Duration::from_secs(seconds),
+        None => seed < first + mutants,
+    };
+    while goes_on(seed) {
         let mut random = Random(seed);
         let input = match random.below(20) {
             0 => {
@@ -75,6 +79,7 @@ fn fuzz(name: &str, seconds: u64, seeds: &[Vec<u8>]) {
         guarded(&input, &format!("PODFIT_FUZZ_SEED={seed}"));
         seed += 1;
     }
+    println!("{name}: {} mutants in {:.1} s", seed - first, began.elapsed().as_secs_f32());
 }
 
 fn corpus(folder: &str) -> Vec<Vec<u8>> {
