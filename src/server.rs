@@ -17,6 +17,7 @@ mod bounds;
 mod certificate;
 mod dashboard;
 mod health;
+mod idle;
 mod intake;
 mod listen;
 pub mod log;

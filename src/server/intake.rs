@@ -1,6 +1,9 @@
 //! From a request to its body bytes, under the bounds: size, bytes in flight, time. `webhook.rs` calls it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use http_body_util::BodyExt;
 use hyper::{
@@ -8,10 +11,7 @@ use hyper::{
     body::{Body, Bytes, Incoming},
     header::EXPECT,
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
 use super::Bounds;
 
@@ -33,19 +33,25 @@ const LARGEST_RESERVE: usize = 64 << 10;
 
 /// All bodies that are being read or judged share its bytes.
 pub(super) struct Intake {
-    free: Arc<Semaphore>,
+    in_flight: Arc<AtomicUsize>,
     bounds: Bounds,
 }
 
 /// A whole body, and its share of the bytes in flight for as long as it lives.
 pub(super) struct Held {
     pub(super) bytes: Bytes,
-    _share: OwnedSemaphorePermit,
+    _share: Share,
+}
+
+/// Some of the bytes in flight.
+struct Share {
+    bytes: usize,
+    in_flight: Arc<AtomicUsize>,
 }
 
 impl Intake {
     pub(super) fn new(bounds: Bounds) -> Self {
-        Self { free: Arc::new(Semaphore::new(bounds.in_flight_bytes)), bounds }
+        Self { in_flight: Arc::default(), bounds }
     }
 
     /// The whole body, or why not; never later than `deadline`.
@@ -66,13 +72,13 @@ impl Intake {
         if announced > self.bounds.body_bytes {
             return Err(Refusal::TooLarge(self.bounds.body_bytes));
         }
-        let mut share = self.take(0, 0)?;
+        let mut share = Share { bytes: 0, in_flight: Arc::clone(&self.in_flight) };
         let mut first = Bytes::new();
         let mut rest = Vec::new();
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(Refusal::Broken)?.into_data() else { continue };
             let length = first.len() + rest.len() + data.len();
-            share.merge(self.take(share.num_permits(), length)?);
+            self.extend(&mut share, length)?;
             if first.is_empty() && rest.is_empty() {
                 first = data;
             } else {
@@ -86,13 +92,16 @@ impl Intake {
         Ok(Held { bytes: if rest.is_empty() { first } else { rest.into() }, _share: share })
     }
 
-    /// What `length` bytes need beyond the `held` ones.
-    fn take(&self, held: usize, length: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+    /// To `length` bytes, where nobody else holds them.
+    fn extend(&self, share: &mut Share, length: usize) -> Result<(), Refusal> {
         if length > self.bounds.body_bytes {
             return Err(Refusal::TooLarge(self.bounds.body_bytes));
         }
-        let missing = u32::try_from(length.saturating_sub(held)).map_err(|_| Refusal::Busy)?;
-        Arc::clone(&self.free).try_acquire_many_owned(missing).map_err(|_| Refusal::Busy)
+        let more = length - share.bytes;
+        let extended = |in_flight: usize| Some(in_flight + more).filter(|sum| *sum <= self.bounds.in_flight_bytes);
+        self.in_flight.fetch_update(Relaxed, Relaxed, extended).map_err(|_| Refusal::Busy)?;
+        share.bytes = length;
+        Ok(())
     }
 
     async fn discard(&self, body: &mut Incoming) {
@@ -101,6 +110,12 @@ impl Intake {
             let Some(after) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
             left = after;
         }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.in_flight.fetch_sub(self.bytes, Relaxed);
     }
 }
 

@@ -3,11 +3,12 @@
 
 use std::{convert::Infallible, future::Future, io, pin::pin, sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use hyper::{
     Request, Response,
     body::{Body, Bytes, Incoming},
     server::conn::{http1, http2},
-    service::Service,
+    service::{Service, service_fn},
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -22,7 +23,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
-use super::Bounds;
+use super::{Bounds, idle::Idle};
 
 /// After a failed accept; doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -35,6 +36,7 @@ pub(super) struct Port<S> {
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
     handshake: Duration,
+    idle: Duration,
     places: Arc<Semaphore>,
 }
 
@@ -56,6 +58,7 @@ where
             http1: http1(bounds),
             http2: http2(bounds),
             handshake: bounds.handshake,
+            idle: bounds.idle,
             places: Arc::new(Semaphore::new(bounds.connections)),
         }
     }
@@ -118,15 +121,24 @@ where
         stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
         watcher: Watcher,
     ) -> anyhow::Result<()> {
-        Ok(watcher.watch(self.http1.serve_connection(TokioIo::new(stream), self.service.clone())).await?)
+        let idle = Idle::new();
+        let service = service_fn(|request| {
+            let in_use = idle.interrupt();
+            let answer = self.service.call(request);
+            async move {
+                let answer = answer.await;
+                drop(in_use);
+                answer
+            }
+        });
+        let served = pin!(watcher.watch(self.http1.serve_connection(TokioIo::new(stream), service)));
+        Ok(idle.bound(served, self.idle).await.context("idle for too long")??)
     }
 }
 
 fn http1(bounds: Bounds) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    // hyper runs this clock from the end of the last answer, not from the first byte of the head, so it is the idle
-    // time-out as well; its default of 30 s would close connections that the API server still means to use.
-    builder.timer(TokioTimer::new()).header_read_timeout(bounds.idle).max_buf_size(bounds.head_bytes);
+    builder.max_buf_size(bounds.head_bytes);
     builder
 }
 
