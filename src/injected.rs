@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::{
     json::NestedJson,
@@ -13,6 +13,8 @@ use crate::{
     workload::Workload,
 };
 
+mod written;
+
 pub const INJECTED: &str = "podfit.dev/injected";
 
 /// What the API server allows all annotations of an object together, in bytes (`TotalAnnotationSizeLimitB`).
@@ -21,14 +23,18 @@ pub const MAX_ANNOTATIONS_BYTES: usize = 256 << 10;
 /// By container.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
-pub struct Injected<'a>(#[serde(borrow)] BTreeMap<Text<'a>, Records<'a>>);
+pub struct Injected<'a>(#[serde(borrow)] Sorted<'a, Records<'a>>);
 
 /// Of one container, by variable or probe.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
-pub struct Records<'a>(#[serde(borrow)] BTreeMap<Text<'a>, Record<'a>>);
+pub struct Records<'a>(#[serde(borrow)] Sorted<'a, Record<'a>>);
 
-static NO_RECORDS: Records<'static> = Records(BTreeMap::new());
+static NO_RECORDS: Records<'static> = Records(Sorted(Vec::new()));
+
+/// By name, each once.
+#[derive(Debug, Clone, PartialEq)]
+struct Sorted<'a, T>(Vec<(Text<'a>, T)>);
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Record<'a> {
@@ -60,8 +66,11 @@ impl<'a> Injected<'a> {
     /// What the annotation says; an unreadable one says nothing, for only podfit writes it, and never one larger than an object
     /// may hold.
     pub fn read(workload: &'a Workload<'_>) -> Self {
-        let text = workload.pod_metadata().annotation(INJECTED).filter(|text| text.len() <= MAX_ANNOTATIONS_BYTES);
-        let mut injected: Self = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let Some(annotations) = &workload.pod_metadata().annotations else { return Self::default() };
+        let fits = |text: &&str| text.len() <= MAX_ANNOTATIONS_BYTES;
+        let written = annotations.escaped(INJECTED).filter(fits).and_then(written::read);
+        let of_json = || serde_json::from_str(annotations.get(INJECTED).filter(fits)?).ok();
+        let mut injected: Self = written.or_else(of_json).unwrap_or_default();
         injected.forget_shared_names(workload);
         injected
     }
@@ -69,15 +78,16 @@ impl<'a> Injected<'a> {
     /// Of two containers of one name, which the API server refuses, a record does not tell whose it is: what stands is the
     /// user's.
     fn forget_shared_names(&mut self, workload: &Workload<'_>) {
-        if self.0.is_empty() {
+        if self.0.0.is_empty() {
             return;
         }
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
         for at in workload.containers() {
             if !seen.insert(at.name()) {
-                self.0.remove(at.name());
+                shared.insert(at.name());
             }
         }
+        self.0.0.retain(|(name, _)| !shared.contains(name.as_str()));
     }
 
     pub fn of(&self, container: &str) -> &Records<'a> {
@@ -87,7 +97,7 @@ impl<'a> Injected<'a> {
     /// What was computed from a resource's limit in a container, and whether it is live.
     pub fn computed_from(&self, container: &str, basis: Basis) -> impl Iterator<Item = (&str, bool)> {
         let sources = [format!("limits.{}=", basis.resource()), format!("spec.resources.limits.{}=", basis.resource())];
-        let of_limit = self.of(container).0.iter().filter(move |(_, record)| {
+        let of_limit = self.of(container).0.0.iter().filter(move |(_, record)| {
             sources.iter().any(|source| record.source.as_str().starts_with(source.as_str()))
         });
         // The live ceiling is a literal that refers to its live helper.
@@ -130,9 +140,9 @@ impl<'a> Injected<'a> {
 
     fn standing<'e>(&'e self, workload: &'e Workload<'_>) -> Vec<Line<'e>> {
         let mut lines = Vec::new();
-        for at in workload.containers().filter(|_| !self.0.is_empty()) {
+        for at in workload.containers().filter(|_| !self.0.0.is_empty()) {
             let standing =
-                self.of(at.name()).0.iter().filter(|(subject, _)| still_there(at.container, subject.as_str()));
+                self.of(at.name()).0.0.iter().filter(|(subject, _)| still_there(at.container, subject.as_str()));
             lines.extend(standing.map(|(subject, record)| Line {
                 container: at.name(),
                 subject: subject.as_str(),
@@ -151,6 +161,26 @@ impl<'a> Injected<'a> {
             Some(variable) => variable.value.as_ref().map_or(0, |value| value.as_str().len()),
             None => records.kept(name),
         }
+    }
+}
+
+impl<T> Sorted<'_, T> {
+    fn get(&self, name: &str) -> Option<&T> {
+        let index = self.0.binary_search_by(|(candidate, _)| candidate.as_str().cmp(name)).ok()?;
+        Some(&self.0[index].1)
+    }
+}
+
+impl<T> Default for Sorted<'_, T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// Of a name that stands twice, the last is taken.
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Sorted<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(BTreeMap::deserialize(deserializer)?.into_iter().collect()))
     }
 }
 
@@ -174,7 +204,7 @@ impl Records<'_> {
     }
 
     pub fn names(&self, subject: &str) -> bool {
-        self.0.contains_key(subject)
+        self.0.get(subject).is_some()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     fitting::Pod,
     injected::{INJECTED, MAX_ANNOTATIONS_BYTES},
     json::{push_number, push_text},
-    object::{Amounts, Container},
+    object::{Amounts, Container, Pairs},
     pointer,
     policy::{Basis, ProbeKind},
     verdict::{Change, Check, Edit, PortReference, Source, Verdict},
@@ -376,11 +376,17 @@ fn annotation(json: &mut String, edits: &[&Edit<'_>], pod: &Pod<'_>) {
     };
     let record = json.len();
     let is_written = pod.injected.push_rewritten(json, pod.workload, edits);
-    let present =
-        annotations.map_or(0, |all| all.size() - all.get(INJECTED).map_or(0, |old| old.len() + INJECTED.len()));
-    let fits = |length: usize| present + INJECTED.len() + length <= MAX_ANNOTATIONS_BYTES;
     // As a JSON string it is longer than as a text, so that only a near miss asks for more.
-    if is_written && (fits(json.len() - record) || fits(unescaped_length(&json[record..]))) {
+    let surely_fits = || {
+        let present = annotations.map_or(0, Pairs::size_at_most);
+        present + INJECTED.len() + json.len() - record <= MAX_ANNOTATIONS_BYTES
+    };
+    let fits = || {
+        let old = |all: &Pairs<'_>| all.get(INJECTED).map_or(0, |old| old.len() + INJECTED.len());
+        let others = annotations.map_or(0, |all| all.size() - old(all));
+        others + INJECTED.len() + unescaped_length(&json[record..]) <= MAX_ANNOTATIONS_BYTES
+    };
+    if is_written && (surely_fits() || fits()) {
         json.push_str(closing);
     } else {
         json.truncate(before);

@@ -15,6 +15,7 @@ mod node;
 mod python;
 mod ruby;
 mod rust;
+mod signs;
 
 use std::fmt;
 

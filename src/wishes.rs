@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    injected::INJECTED,
     object::Metadata,
     rules::Rule,
     runtimes::{self, Runtime},
@@ -50,7 +51,9 @@ impl<'a> Wishes<'a> {
     pub fn read(workload: &'a Workload<'_>) -> Self {
         let mut wishes = Self::default();
         let metadata = workload.pod_metadata();
-        if !metadata.annotations.as_ref().is_some_and(|all| all.iter().any(|(key, _)| key.starts_with("podfit.dev/"))) {
+        // `podfit.dev/injected` is there after each of our own patches, and is no wish.
+        let is_wish = |key: &str| key.starts_with("podfit.dev/") && key != INJECTED;
+        if !metadata.annotations.as_ref().is_some_and(|all| all.keys().any(is_wish)) {
             return wishes;
         }
         let names = workload.containers().map(|at| at.name()).collect();
@@ -68,6 +71,10 @@ impl<'a> Wishes<'a> {
     pub fn runtimes(&self, container: &str) -> Option<Vec<&'static Runtime>> {
         let named: Vec<_> = matching(&self.runtimes, container).copied().collect();
         (!named.is_empty()).then_some(named)
+    }
+
+    pub fn has_opt_in(&self) -> bool {
+        !self.opt_in.is_empty()
     }
 
     pub fn opts_in(&self, container: &str, variable: &str) -> bool {

@@ -2,6 +2,8 @@
 //! they end spares an eighth (10 KB) to a sixth (60 KB) of the instructions of judging it. `admission.rs` calls it before anything
 //! is decoded.
 
+use std::sync::LazyLock;
+
 use memchr::{memchr, memmem::Finder};
 
 /// As kube-apiserver writes it: behind other metadata. No text can hold it, for a text's own quotes are escaped.
@@ -13,6 +15,8 @@ const LIST_END: usize = "]".len();
 /// A larger body is read as it came: what is left would be megabytes beside it.
 const MAX_BYTES: usize = 1 << 20;
 
+static BEGINNING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGIN));
+
 /// What is left of a body, or nothing where there is nothing to leave out.
 ///
 /// A list is left out where its first `]` is its end: managed fields hold no lists. Were it that of a list within, as many
@@ -22,10 +26,9 @@ pub fn without_managed_fields(body: &str) -> Option<String> {
     if body.len() > MAX_BYTES {
         return None;
     }
-    let begin = Finder::new(BEGIN);
     let mut lean = String::new();
     let mut rest = body;
-    while let Some(from) = begin.find(rest.as_bytes()) {
+    while let Some(from) = BEGINNING.find(rest.as_bytes()) {
         let list = from + BEGIN.len();
         let end = list + memchr(b']', &rest.as_bytes()[list..])?;
         if !rest[end..].starts_with(END) {

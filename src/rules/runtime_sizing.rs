@@ -60,8 +60,8 @@ fn is_platforms(name: &str, settings: &RuntimeSizing) -> bool {
 type Chosen<'a> = (&'static Runtime, Option<Signal<'a>>);
 
 /// The runtimes of a container: the annotation's, else the policy's and the detected ones, in the catalogue's order. Those
-/// that nothing gives away come along for their opt-in variables.
-fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> impl Iterator<Item = Chosen<'a>> + use<'a> {
+/// that nothing gives away come along for their opt-in variables, where there is any.
+fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<Chosen<'a>> {
     let named = fitting.pod.wishes.runtimes(fitting.at.name());
     // Asked for the first runtime that neither annotation nor policy names, if there is one.
     let detected = LazyCell::new(|| {
@@ -74,7 +74,9 @@ fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> impl Iterator<
         None if settings.detect => detected.iter().find(|(found, _)| *found == runtime).map(|(_, signal)| *signal),
         None => None,
     };
-    runtimes::ALL.map(|runtime| (runtime, signal(runtime))).into_iter()
+    let is_any_opted_in = !settings.opt_in.is_empty() || fitting.pod.wishes.has_opt_in();
+    let chosen = runtimes::ALL.into_iter().map(|runtime| (runtime, signal(runtime)));
+    chosen.filter(|(_, signal)| is_any_opted_in || signal.is_some()).collect()
 }
 
 /// One variable that a container should have.

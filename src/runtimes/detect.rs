@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::{ALL, Runtime, Signs, Variable, is_like};
+use super::{ALL, Runtime, Variable, signs};
 use crate::{
     image::Image,
     object::{Container, Metadata},
@@ -176,6 +176,9 @@ impl<'a> Containers<'a> {
 
 /// argv[0] of command and args, through wrappers and `sh -c`: the program that the container really runs.
 fn by_command<'a>(container: &'a Container<'_>) -> Vec<(&'static Runtime, Signal<'a>)> {
+    if container.command.is_empty() && container.args.is_empty() {
+        return Vec::new();
+    }
     let words: Vec<&str> = container.command.iter().chain(container.args.iter()).map(|word| word.as_str()).collect();
     let words = unwrapped(&words);
     if let Some(script) = script(words) {
@@ -190,8 +193,7 @@ fn by_command<'a>(container: &'a Container<'_>) -> Vec<(&'static Runtime, Signal
 /// Every runtime that a program tells of: cargo builds, and runs Rust.
 fn by_program<'a>(words: &[&'a str]) -> Vec<(&'static Runtime, Signal<'a>)> {
     let program = words.first().map_or("", |word| file_name(word));
-    let has = |runtime: &&Runtime| runtime.signs.commands.iter().any(|sign| is_like(program, sign));
-    ALL.into_iter().filter(has).map(|found| (found, Signal::Command(program))).collect()
+    signs::COMMANDS.of(program).map(|found| (found, Signal::Command(program))).collect()
 }
 
 /// What programs run that only start another one: `tini -- java`, `env A=1 java`, `exec java`.
@@ -267,27 +269,21 @@ fn by_variables<'a>(
     is_ours: &dyn Fn(&str) -> bool,
 ) -> Vec<(&'static Runtime, Signal<'a>)> {
     let names = container.env.iter().flat_map(|env| env.iter()).map(|variable| variable.name.as_str());
-    let is_sign = |name: &&str| ALL.into_iter().any(|runtime| tells_of(runtime, name));
-    let signs: Vec<&str> = names.filter(|name| !is_ours(name) && is_sign(name)).collect();
-    let found = |runtime: &'static Runtime| {
-        let name = signs.iter().find(|name| tells_of(runtime, name))?;
-        Some((runtime, Signal::Variable(name)))
-    };
-    if signs.is_empty() { Vec::new() } else { ALL.into_iter().filter_map(found).collect() }
-}
-
-fn tells_of(runtime: &Runtime, variable: &str) -> bool {
-    runtime.signs.variables.iter().any(|sign| is_like(variable, sign))
+    let names = names.filter(|name| signs::VARIABLES.of(name).next().is_some() && !is_ours(name));
+    let mut found: Vec<(&'static Runtime, Signal<'a>)> = Vec::new();
+    for name in names {
+        for runtime in signs::VARIABLES.of(name) {
+            if !found.iter().any(|(other, _)| *other == runtime) {
+                found.push((runtime, Signal::Variable(name)));
+            }
+        }
+    }
+    found
 }
 
 fn by_image<'a>(image: &Image<'a>) -> Option<(&'static Runtime, Signal<'a>)> {
-    let components: Vec<&str> = image.components().collect();
-    ALL.into_iter().find_map(|runtime| {
-        let Signs { images, products, .. } = &runtime.signs;
-        let component =
-            components.iter().find(|component| images.contains(component) || products.contains(component))?;
-        Some((runtime, Signal::Image(component)))
-    })
+    let found = |component| Some((signs::IMAGES.of(component).next()?, Signal::Image(component)));
+    image.components().filter_map(found).min_by_key(|(runtime, _)| ALL.iter().position(|other| other == runtime))
 }
 
 fn non_empty<T>(list: Vec<T>) -> Option<Vec<T>> {

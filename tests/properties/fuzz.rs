@@ -79,7 +79,6 @@ fn fuzz(name: &str, mutants: u64, seeds: &[Vec<u8>]) {
         guarded(&input, &format!("PODFIT_FUZZ_SEED={seed}"));
         seed += 1;
     }
-    println!("{name}: {} mutants in {:.1} s", seed - first, began.elapsed().as_secs_f32());
 }
 
 fn corpus(folder: &str) -> Vec<Vec<u8>> {

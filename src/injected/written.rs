@@ -1,0 +1,106 @@
+//! Reads the record from the JSON string that holds it, as podfit wrote it there: three hundred lines have thousands of escapes,
+//! and a reader of JSON stops at each of them, once for the string and once for what it holds. What stands there in any other
+//! way is left to that reader.
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+
+use super::{Injected, Record, Records, Sorted};
+use crate::object::Text;
+
+pub(super) fn read(written: &str) -> Option<Injected<'_>> {
+    let mut reader = Reader(written);
+    let injected = reader.map(|reader| reader.map(Reader::record).map(Records))?;
+    reader.0.is_empty().then_some(Injected(injected))
+}
+
+/// What is not read yet.
+struct Reader<'t>(&'t str);
+
+impl<'t> Reader<'t> {
+    fn take(&mut self, part: &str) -> Option<()> {
+        self.0 = self.0.strip_prefix(part)?;
+        Some(())
+    }
+
+    fn map<T>(&mut self, value: impl Fn(&mut Self) -> Option<T>) -> Option<Sorted<'t, T>> {
+        self.take(r#"{\""#)?;
+        let mut pairs: Vec<(Text<'t>, T)> = Vec::new();
+        loop {
+            let name = self.text()?;
+            if pairs.last().is_some_and(|(last, _)| last.as_str() >= name.as_str()) {
+                return None;
+            }
+            self.take(":")?;
+            pairs.push((name, value(self)?));
+            if self.take("}").is_some() {
+                return Some(Sorted(pairs));
+            }
+            self.take(r#",\""#)?;
+        }
+    }
+
+    fn record(&mut self) -> Option<Record<'t>> {
+        self.take("{")?;
+        let mut value = None;
+        if self.take(r#"\"value\":\""#).is_some() {
+            value = Some(self.text()?);
+            self.take(",")?;
+        }
+        let kept = if self.take(r#"\"kept\":"#).is_some() { self.number()? } else { 0 };
+        self.take(r#"\"source\":\""#)?;
+        let source = self.text()?;
+        self.take(r#",\"policy\":\""#)?;
+        let policy = self.text()?;
+        self.take("}")?;
+        Some(Record { value, kept, source, policy })
+    }
+
+    /// From behind its quote to behind the one that ends it; none where it has an escape of its own.
+    fn text(&mut self) -> Option<Text<'t>> {
+        let (text, rest) = self.0.split_at(memchr(b'\\', self.0.as_bytes())?);
+        self.0 = rest.strip_prefix(r#"\""#)?;
+        Some(Text(Cow::Borrowed(text)))
+    }
+
+    fn number(&mut self) -> Option<usize> {
+        let (digits, rest) = self.0.split_once(',')?;
+        self.0 = rest;
+        // Rust reads a sign, too.
+        if digits.starts_with('+') { None } else { digits.parse().ok() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_as_json_reads_it() {
+        let rows = [
+            (r#"{"app":{"A":{"source":"s","policy":"p"}}}"#, true),
+            (r#"{"a":{"A":{"value":"1","source":"s","policy":"p"},"B":{"value":"-x 1","kept":3,"source":"s","policy":"p"}}}"#, true),
+            (r#"{"a":{"A":{"source":"limits.cpu=3","policy":"p"}},"b":{"A":{"source":"é","policy":"p"}}}"#, true),
+            // Podfit writes none of these.
+            ("{}", false),
+            (r#"{"a":{}}"#, false),
+            (r#"{"a":{"A":{"source":"a \"b\"","policy":"p"}}}"#, false),
+            (r#"{"a":{"A":{"policy":"p","source":"s"}}}"#, false),
+            (r#"{"a":{"A":{"source":"s","policy":"p","more":1}}}"#, false),
+            (r#"{"b":{"A":{"source":"s","policy":"p"}},"a":{"A":{"source":"s","policy":"p"}}}"#, false),
+            (r#"{"a":{"A":{"source":"s","policy":"p"},"A":{"source":"s","policy":"p"}}}"#, false),
+            (r#"{"a":{"A":{"kept":-1,"source":"s","policy":"p"}}}"#, false),
+            (r#"{"a":{"A":{"source":"s","policy":"p"}}} "#, false),
+            (r#"{"a":{"A":{"source":"s","policy":"p"}}"#, false),
+        ];
+        for (json, is_read) in rows {
+            let quoted = serde_json::to_string(json).expect("a text");
+            let written = read(&quoted[1..quoted.len() - 1]);
+            assert_eq!(written.is_some(), is_read, "{json}");
+            if written.is_some() {
+                assert_eq!(written, serde_json::from_str(json).ok(), "{json}");
+            }
+        }
+    }
+}
