@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     fitting::{self, Pod},
+    injected::{INJECTED, Injected},
     patch,
     policy::{InForce, Mode, Rulebook},
     resize,
@@ -20,6 +21,7 @@ mod lean;
 mod response;
 
 use head::{Head, Reading};
+use lean::Lean;
 use response::Response;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,17 +155,22 @@ pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
         Ok(text) => text,
         Err(error) => return invalid(phase, &error.to_string()),
     };
-    if let Some(lean) = lean::without_managed_fields(text)
-        && let Ok(answer) = judge(phase, &lean, settings)
+    if let Some(Lean { body, injected }) = lean::lean(text)
+        && let Ok(answer) = judge(phase, &body, injected, settings)
     {
         return answer;
     }
-    judge(phase, text, settings).unwrap_or_else(|unread| unread)
+    judge(phase, text, None, settings).unwrap_or_else(|unread| unread)
 }
 
-/// An error is the answer to a body that does not decode.
+/// An error is the answer to a body that does not decode, or whose record was not the Pod's.
 #[expect(clippy::result_large_err, reason = "both are answers, and one is made per review")]
-fn judge(phase: Phase, body: &str, settings: &Settings<'_>) -> Result<Answer, Answer> {
+fn judge<'b>(
+    phase: Phase,
+    body: &'b str,
+    injected: Option<Injected<'b>>,
+    settings: &Settings<'_>,
+) -> Result<Answer, Answer> {
     let choose = |head: &Head<'_>| {
         let scope = Scope::of(phase, head).ok_or(Decision::Ignored)?;
         let is_open = head.namespace.is_empty() || settings.rulebook.at(&head.namespace).may_match();
@@ -192,7 +199,12 @@ fn judge(phase: Phase, body: &str, settings: &Settings<'_>) -> Result<Answer, An
         return Ok(deferred(phase, &head, namespace));
     }
     let in_force = here.in_force(&object.pod_metadata().labels);
-    let pod = Pod::read(&object);
+    let pod = match injected {
+        None => Pod::read(&object),
+        // The only record of the body was this Pod's.
+        Some(injected) if object.pod_metadata().annotation(INJECTED) == Some("") => Pod::with_record(&object, injected),
+        Some(_) => return Err(failure(phase, &head, "the record is not the Pod's")),
+    };
     let mut verdict = review(&in_force, &pod, settings.today);
     Ok(match phase {
         Phase::Mutate => mutation(&head, &verdict, &pod),

@@ -37,11 +37,17 @@ pub struct Pod<'a> {
 
 impl<'a> Pod<'a> {
     pub fn read(workload: &'a Workload<'a>) -> Self {
+        Self::with_record(workload, Injected::read(workload))
+    }
+
+    /// Of an object whose own record has been read already.
+    pub fn with_record(workload: &'a Workload<'a>, mut injected: Injected<'a>) -> Self {
+        injected.forget_shared_names(workload);
         let count = |wanted: fn(ContainerKind) -> bool| workload.containers().filter(|at| wanted(at.kind)).count();
         Self {
             workload,
             wishes: Wishes::read(workload),
-            injected: Injected::read(workload),
+            injected,
             instrumentation: Instrumentation::read(workload.pod_metadata()),
             long_running: count(ContainerKind::is_long_running),
             regular: count(|kind| kind == ContainerKind::Regular),

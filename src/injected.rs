@@ -67,17 +67,19 @@ impl<'a> Injected<'a> {
     /// may hold.
     pub fn read(workload: &'a Workload<'_>) -> Self {
         let Some(annotations) = &workload.pod_metadata().annotations else { return Self::default() };
-        let fits = |text: &&str| text.len() <= MAX_ANNOTATIONS_BYTES;
-        let written = annotations.escaped(INJECTED).filter(fits).and_then(written::read);
-        let of_json = || serde_json::from_str(annotations.get(INJECTED).filter(fits)?).ok();
-        let mut injected: Self = written.or_else(of_json).unwrap_or_default();
-        injected.forget_shared_names(workload);
-        injected
+        let text = annotations.get(INJECTED).filter(|text| text.len() <= MAX_ANNOTATIONS_BYTES);
+        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+
+    /// What stands in the JSON string that a text goes on with, up to its end, and the text from there: only a record that is
+    /// written as podfit writes it, with no text that is escaped in it.
+    pub fn read_as_written(text: &str) -> Option<(Injected<'_>, &str)> {
+        written::read(text).filter(|(_, rest)| rest.starts_with('"'))
     }
 
     /// Of two containers of one name, which the API server refuses, a record does not tell whose it is: what stands is the
     /// user's.
-    fn forget_shared_names(&mut self, workload: &Workload<'_>) {
+    pub fn forget_shared_names(&mut self, workload: &Workload<'_>) {
         if self.0.0.is_empty() {
             return;
         }

@@ -195,20 +195,10 @@ fn spend(left: &'static LocalKey<Cell<usize>>, most: usize, what: &str) -> Resul
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Pairs<'a>(Vec<(Cow<'a, str>, PairValue<'a>)>);
 
-impl<'a> Pairs<'a> {
+impl Pairs<'_> {
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.value(key).map(PairValue::as_str)
-    }
-    /// As it stands in the JSON between its quotes, where it stands there with escapes.
-    pub fn escaped(&self, key: &str) -> Option<&'a str> {
-        match self.value(key)? {
-            PairValue::Escaped { json, .. } => json.strip_prefix('"')?.strip_suffix('"'),
-            PairValue::Plain(_) => None,
-        }
-    }
-    fn value(&self, key: &str) -> Option<&PairValue<'a>> {
         let index = self.0.binary_search_by(|(candidate, _)| candidate.as_ref().cmp(key)).ok()?;
-        Some(&self.0[index].1)
+        Some(self.0[index].1.as_str())
     }
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_ref(), value.as_str()))

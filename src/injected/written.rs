@@ -4,15 +4,16 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::memchr2;
 
 use super::{Injected, Record, Records, Sorted};
 use crate::object::Text;
 
-pub(super) fn read(written: &str) -> Option<Injected<'_>> {
-    let mut reader = Reader(written);
+/// The record that a text begins with, and what follows it.
+pub(super) fn read(text: &str) -> Option<(Injected<'_>, &str)> {
+    let mut reader = Reader(text);
     let injected = reader.map(|reader| reader.map(Reader::record).map(Records))?;
-    reader.0.is_empty().then_some(Injected(injected))
+    Some((Injected(injected), reader.0))
 }
 
 /// What is not read yet.
@@ -57,9 +58,10 @@ impl<'t> Reader<'t> {
         Some(Record { value, kept, source, policy })
     }
 
-    /// From behind its quote to behind the one that ends it; none where it has an escape of its own.
+    /// From behind its quote to behind the one that ends it; none where it has an escape of its own, or where the string that
+    /// all of it stands in ends.
     fn text(&mut self) -> Option<Text<'t>> {
-        let (text, rest) = self.0.split_at(memchr(b'\\', self.0.as_bytes())?);
+        let (text, rest) = self.0.split_at(memchr2(b'\\', b'"', self.0.as_bytes())?);
         self.0 = rest.strip_prefix(r#"\""#)?;
         Some(Text(Cow::Borrowed(text)))
     }
@@ -96,11 +98,9 @@ mod tests {
         ];
         for (json, is_read) in rows {
             let quoted = serde_json::to_string(json).expect("a text");
-            let written = read(&quoted[1..quoted.len() - 1]);
-            assert_eq!(written.is_some(), is_read, "{json}");
-            if written.is_some() {
-                assert_eq!(written, serde_json::from_str(json).ok(), "{json}");
-            }
+            let written = read(&quoted[1..]).filter(|(_, rest)| *rest == "\"").map(|(injected, _)| injected);
+            let expected = is_read.then(|| serde_json::from_str(json).expect("a record"));
+            assert_eq!(written, expected, "{json}");
         }
     }
 }

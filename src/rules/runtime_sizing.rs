@@ -102,15 +102,15 @@ impl<'a> Wanted<'a> {
         settings: &RuntimeSizing,
         fitting: &Fitting<'a>,
     ) -> Option<Self> {
-        let asked = fitting.pod.wishes.opts_in(fitting.at.name(), variable.name);
-        let opted_in = settings.opt_in.iter().any(|name| name == variable.name);
+        let asked = variable.tier == Tier::OptIn && fitting.pod.wishes.opts_in(fitting.at.name(), variable.name);
+        let opted_in = || settings.opt_in.iter().any(|name| name == variable.name);
         let (is_wanted, signal) = match (variable.tier, signal) {
             (Tier::Detected, Some(signal)) => (true, signal),
             (Tier::Named, Some(signal)) => (matches!(signal, Signal::Policy | Signal::Annotation), signal),
             // The annotation names the variable for this very container; a policy means the containers of its runtime.
             (Tier::OptIn, _) if asked => (true, Signal::Annotation),
-            (Tier::OptIn, Some(signal)) => (opted_in, signal),
-            (Tier::OptIn, None) => (opted_in && runtimes::is_everywhere(runtime), Signal::Policy),
+            (Tier::OptIn, Some(signal)) => (opted_in(), signal),
+            (Tier::OptIn, None) => (opted_in() && runtimes::is_everywhere(runtime), Signal::Policy),
             (Tier::Detected | Tier::Named, None) => return None,
         };
         is_wanted.then(|| Self {

@@ -18,7 +18,7 @@ use super::{
     pods::{self, SECRET},
     policies,
     request::{NAMESPACE, request},
-    world::{Case, answer, cases, choices, config, judged, patch_in, patch_of, patched, told},
+    world::{Case, answer, answer_body, cases, choices, config, judged, patch_in, patch_of, patched, told},
     yaml,
 };
 
@@ -47,6 +47,31 @@ proptest! {
             // What does not decode is told with its column.
             if without.record.decision != Decision::Failed {
                 prop_assert_eq!(String::from_utf8(with.body), String::from_utf8(without.body));
+            }
+        }
+    }
+
+    /// What is taken out before decoding is found by its layout: kube-apiserver's.
+    #[test]
+    fn a_layout_changes_no_answer(case in cases(), other_limit in any::<bool>()) {
+        let Some(operations) = patch_of(&case.policies, &case.pod.to_string()) else { return Ok(()) };
+        let mut pod = patched(&case.pod, &operations);
+        let containers = pod["spec"]["containers"].as_array_mut();
+        for container in containers.into_iter().flatten().filter(|_| other_limit) {
+            if let Some(limit) = container.pointer_mut("/resources/limits/cpu") {
+                *limit = json!("7");
+            }
+        }
+        for (phase, old) in [(Phase::Mutate, &Value::Null), (Phase::Validate, &Value::Null), (Phase::Validate, &case.pod)] {
+            let operation = if old.is_null() { "CREATE" } else { "UPDATE" };
+            let request = request("", "Pod", operation, &pod, old);
+            let body = json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request});
+            let ask = |body: String| answer_body(phase, body.as_bytes(), &case.policies);
+            let (compact, wide) = (ask(body.to_string()), ask(serde_json::to_string_pretty(&body).unwrap()));
+            prop_assert_eq!(compact.record.decision, wide.record.decision);
+            prop_assert_eq!(&compact.record.skips, &wide.record.skips);
+            if wide.record.decision != Decision::Failed {
+                prop_assert_eq!(String::from_utf8(compact.body), String::from_utf8(wide.body));
             }
         }
     }
