@@ -17,7 +17,7 @@ mod ruby;
 mod rust;
 mod signs;
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 pub use detect::{Instrumentation, Signal, detect, older_tag};
 pub use go::GO;
@@ -308,6 +308,15 @@ pub fn is_like(name: &str, pattern: &str) -> bool {
     // Hundreds of patterns are asked for one name: most differ in the first letter already.
     name.as_bytes().first() == pattern.as_bytes().first()
         && pattern.strip_suffix('*').map_or(name == pattern, |beginning| name.starts_with(beginning))
+}
+
+/// Whether several runtimes have the variable.
+pub fn is_shared(variable: &Variable) -> bool {
+    static SHARED: LazyLock<Vec<&str>> = LazyLock::new(|| {
+        let count = |name| variables().filter(|variable| variable.name == name).count();
+        variables().map(|variable| variable.name).filter(|name| count(*name) > 1).collect()
+    });
+    SHARED.contains(&variable.name)
 }
 
 pub fn is_opt_in(name: &str) -> bool {

@@ -134,7 +134,11 @@ mod tests {
             ("beside another", r#"[{"podfit.dev/injected":"<>"},{"podfit.dev/injected":"x"}]"#, None),
             ("within a text", r#"{"a":"\"podfit.dev/injected\":\"<>\""}"#, None),
             ("another text", r#"{"podfit.dev/injected":"{\"","b":"}}"}"#, None),
-            ("an end within it", r#"{"podfit.dev/injected":"{\"a","\":{\"A\":{\"source\":\"s\",\"policy\":\"p\"}}}"}"#, None),
+            (
+                "an end within it",
+                r#"{"podfit.dev/injected":"{\"a","\":{\"A\":{\"source\":\"s\",\"policy\":\"p\"}}}"}"#,
+                None,
+            ),
             ("more behind it", r#"{"podfit.dev/injected":"<> "}"#, None),
             ("in managed fields", r#"{"m":{"a":1,"managedFields":[{"podfit.dev/injected":"<>"}]},"spec":{}}"#, None),
         ] {

@@ -82,7 +82,10 @@ mod tests {
     fn what_is_written_is_read_as_json_reads_it() {
         let rows = [
             (r#"{"app":{"A":{"source":"s","policy":"p"}}}"#, true),
-            (r#"{"a":{"A":{"value":"1","source":"s","policy":"p"},"B":{"value":"-x 1","kept":3,"source":"s","policy":"p"}}}"#, true),
+            (
+                r#"{"a":{"A":{"value":"1","source":"s","policy":"p"},"B":{"value":"-x 1","kept":3,"source":"s","policy":"p"}}}"#,
+                true,
+            ),
             (r#"{"a":{"A":{"source":"limits.cpu=3","policy":"p"}},"b":{"A":{"source":"é","policy":"p"}}}"#, true),
             // Podfit writes none of these.
             ("{}", false),

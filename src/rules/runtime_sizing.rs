@@ -31,17 +31,18 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     }
     let mut report = Report { rule: Rule::RuntimeSizing, mode: settings.mode, policy: governed.policy, verdict };
     let first = report.verdict.findings.len();
-    // A variable of the policy's own takes the place of the catalogue's.
-    let mut seen: Vec<&str> = Vec::with_capacity(32);
-    seen.extend(settings.variables.iter().map(|variable| variable.name.as_str()));
+    let mut seen_shared: Vec<&str> = Vec::new();
     for (runtime, signal) in chosen(settings, fitting) {
         for variable in runtime.variables.iter().filter(|variable| !is_platforms(variable.name, settings)) {
             let wanted = Wanted::of(runtime, variable, signal, settings, fitting);
-            // Two runtimes may share a variable.
-            if let Some(wanted) = wanted.filter(|wanted| !seen.contains(&wanted.name)) {
-                seen.push(wanted.name);
-                fit(&wanted, settings, fitting, &mut report);
+            let Some(wanted) = wanted else { continue };
+            if runtimes::is_shared(variable) {
+                if seen_shared.contains(&wanted.name) {
+                    continue;
+                }
+                seen_shared.push(wanted.name);
             }
+            fit(&wanted, settings, fitting, &mut report);
         }
     }
     for variable in &settings.variables {

@@ -7,7 +7,8 @@ use super::{ALL, Runtime, Signs, is_like};
 pub(super) static COMMANDS: LazyLock<Index> = LazyLock::new(|| Index::new(|signs| signs.commands.to_vec()));
 pub(super) static VARIABLES: LazyLock<Index> = LazyLock::new(|| Index::new(|signs| signs.variables.to_vec()));
 /// Of runtimes, and of what runs on them.
-pub(super) static IMAGES: LazyLock<Index> = LazyLock::new(|| Index::new(|signs| [signs.images, signs.products].concat()));
+pub(super) static IMAGES: LazyLock<Index> =
+    LazyLock::new(|| Index::new(|signs| [signs.images, signs.products].concat()));
 
 /// By the first byte, in the catalogue's order.
 pub(super) struct Index([Vec<(&'static str, &'static Runtime)>; 128]);
