@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    injected::INJECTED,
     object::Metadata,
     rules::Rule,
     runtimes::{self, Runtime},
@@ -51,8 +50,7 @@ impl<'a> Wishes<'a> {
     pub fn read(workload: &'a Workload<'_>) -> Self {
         let mut wishes = Self::default();
         let metadata = workload.pod_metadata();
-        // `podfit.dev/injected` is there after each of our own patches, and is no wish.
-        let is_wish = |key: &str| key.starts_with("podfit.dev/") && key != INJECTED;
+        let is_wish = |key: &str| [RUNTIMES, OPT_IN, SKIP, PROBES, PROCESSES].contains(&key);
         if !metadata.annotations.as_ref().is_some_and(|all| all.keys().any(is_wish)) {
             return wishes;
         }

@@ -33,8 +33,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "admission",
         &[
-            "fitting", "json", "object", "patch", "pointer", "policy", "resize", "review", "rules", "verdict",
-            "workload",
+            "fitting", "injected", "json", "object", "patch", "pointer", "policy", "resize", "review", "rules",
+            "verdict", "workload",
         ],
     ),
     ("export", &["policy", "rules", "wishes"]),
