@@ -103,10 +103,7 @@ pub async fn run(
     let _admin = Admin::start(listeners.admin, routes::admin(Arc::clone(&health), metrics, dashboard), bounds)?;
 
     let webhook = Arc::new(webhook);
-    let service = service_fn(move |request| {
-        let webhook = Arc::clone(&webhook);
-        async { Ok(routes::webhook(webhook, request).await) }
-    });
+    let service = service_fn(move |request| Arc::clone(&webhook).answer(routes::webhook(&request), request));
     let port = Port::encrypted(TlsAcceptor::from(tls), service, bounds);
     let connections = port.serve(listeners.webhook, drain(shutdown, &health)).await;
     if timeout(bounds.drain, connections.shutdown()).await.is_err() {

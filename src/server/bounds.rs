@@ -42,7 +42,7 @@ impl Default for Bounds {
             connections: 4096,
             admin_connections: 64,
             streams: 128,
-            head_bytes: 64 << 10,
+            head_bytes: 8 << 10,
             handshake: Duration::from_secs(10),
             body: Duration::from_secs(10),
             idle: Duration::from_mins(5),

@@ -7,7 +7,7 @@ use std::sync::{
 
 use http_body_util::BodyExt;
 use hyper::{
-    HeaderMap, Request,
+    HeaderMap,
     body::{Body, Bytes, Incoming},
     header::EXPECT,
 };
@@ -54,13 +54,12 @@ impl Intake {
         Self { in_flight: Arc::default(), bounds }
     }
 
-    /// The whole body, or why not; never later than `deadline`.
-    pub(super) async fn read(&self, request: Request<Incoming>, deadline: Instant) -> Result<Held, Refusal> {
-        let (head, mut body) = request.into_parts();
-        let outcome = timeout_at(deadline, self.gather(&mut body)).await.unwrap_or(Err(Refusal::Late));
-        if matches!(outcome, Err(Refusal::TooLarge(_) | Refusal::Busy)) && !waits_for_go_ahead(&head.headers) {
+    /// The whole body, or why not; never later than `deadline`. `waits` says whether the sender has not begun yet.
+    pub(super) async fn read(&self, body: &mut Incoming, waits: bool, deadline: Instant) -> Result<Held, Refusal> {
+        let outcome = timeout_at(deadline, self.gather(body)).await.unwrap_or(Err(Refusal::Late));
+        if matches!(outcome, Err(Refusal::TooLarge(_) | Refusal::Busy)) && !waits {
             // Closing on a sender that still writes would reset the connection under our answer.
-            let _ = timeout_at(deadline, self.discard(&mut body)).await;
+            let _ = Box::pin(timeout_at(deadline, self.discard(body))).await;
         }
         outcome
     }
@@ -120,6 +119,6 @@ impl Drop for Share {
 }
 
 /// `Expect: 100-continue` (curl, above 1 MB): the sender has not begun, and will not if we answer now.
-fn waits_for_go_ahead(headers: &HeaderMap) -> bool {
+pub(super) fn waits_for_go_ahead(headers: &HeaderMap) -> bool {
     headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }

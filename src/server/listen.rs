@@ -106,11 +106,12 @@ where
     async fn connection(&self, stream: TcpStream, watcher: Watcher) -> anyhow::Result<()> {
         stream.set_nodelay(true)?;
         let Some(tls) = &self.tls else { return self.http1(stream, watcher).await };
-        let stream = timeout(self.handshake, tls.accept(stream)).await??;
+        // In boxes, what a connection over HTTP/1.1 has no use for once it stands.
+        let stream = Box::pin(timeout(self.handshake, tls.accept(stream))).await??;
         // After ALPN the protocol is known, and hyper's `auto` would look for it again in the first bytes.
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             let served = self.http2.serve_connection(TokioIo::new(stream), self.service.clone());
-            Ok(watcher.watch(served).await?)
+            Ok(Box::pin(watcher.watch(served)).await?)
         } else {
             self.http1(stream, watcher).await
         }
@@ -122,14 +123,9 @@ where
         watcher: Watcher,
     ) -> anyhow::Result<()> {
         let idle = Idle::new();
-        let service = service_fn(|request| {
-            let in_use = idle.interrupt();
-            let answer = self.service.call(request);
-            async move {
-                let answer = answer.await;
-                drop(in_use);
-                answer
-            }
+        let service = service_fn(async |request| {
+            let _in_use = idle.interrupt();
+            self.service.call(request).await
         });
         let served = pin!(watcher.watch(self.http1.serve_connection(TokioIo::new(stream), service)));
         Ok(idle.bound(served, self.idle).await.context("idle for too long")??)

@@ -11,29 +11,25 @@ use hyper::{
 };
 use jiff::Timestamp;
 
-use super::{
-    dashboard::Dashboard,
-    health::Health,
-    metrics::Metrics,
-    webhook::{Webhook, told},
-};
+use super::{dashboard::Dashboard, health::Health, metrics::Metrics, webhook::told};
 use crate::admission::Phase;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Two paths, matched by hand: axum's router makes a box of each request, and one of its answer.
-pub(super) async fn webhook(webhook: Arc<Webhook>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+/// Two paths, matched by hand: axum's router makes a box of each request, and one of its answer. An error is the answer to a
+/// request that is no review.
+pub(super) fn webhook(request: &Request<Incoming>) -> Result<Phase, Box<Response<Full<Bytes>>>> {
     let phase = match request.uri().path() {
         "/mutate" => Phase::Mutate,
         "/validate" => Phase::Validate,
-        _ => return told(StatusCode::NOT_FOUND, NOT_HERE),
+        _ => return Err(Box::new(told(StatusCode::NOT_FOUND, NOT_HERE))),
     };
     if request.method() == Method::POST {
-        return webhook.review(phase, request).await;
+        return Ok(phase);
     }
     let mut response = told(StatusCode::METHOD_NOT_ALLOWED, "POST a review here\n");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-    response
+    Err(Box::new(response))
 }
 
 const NOT_HERE: &str = "not here: POST /mutate or /validate; health and metrics are on the admin port\n";

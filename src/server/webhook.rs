@@ -1,6 +1,7 @@
 //! One review over HTTP: body bytes in, `admission::answer`, its bytes out, counted and logged once. `routes.rs` calls it.
 
 use std::{
+    convert::Infallible,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -23,7 +24,7 @@ use tracing::warn;
 use super::{
     Bounds,
     health::Health,
-    intake::{Held, Intake, Refusal},
+    intake::{Held, Intake, Refusal, waits_for_go_ahead},
     log,
     metrics::Metrics,
     refusals::Refusals,
@@ -60,19 +61,42 @@ impl Webhook {
         Self { book, metrics, health, refusals, intake: Intake::new(bounds), turn: Arc::new(Semaphore::new(1)), bounds }
     }
 
-    pub(super) async fn review(self: Arc<Self>, phase: Phase, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let _in_flight = self.metrics.begin();
-        let version = request.version();
+    /// `route` is what `routes` makes of the request. Every connection has room for one of these futures: what is only
+    /// looked at is taken out before, and what is rare is in a box.
+    pub(super) fn answer(
+        self: Arc<Self>,
+        route: Result<Phase, Box<Response<Full<Bytes>>>>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send {
+        let is_http1 = request.version() < Version::HTTP_2;
         let deadline = Instant::now() + time_for_body(request.uri().query(), self.bounds.body);
-        let mut response = match self.intake.read(request, deadline).await {
-            Ok(held) if held.bytes.len() <= self.bounds.ordinary_bytes => self.judge(phase, &held.bytes),
-            Ok(held) => self.judge_apart(phase, held, deadline).await,
-            Err(refusal) => self.refuse(phase, &refusal),
-        };
-        if self.health.is_draining() && version < Version::HTTP_2 {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        let waits = waits_for_go_ahead(request.headers());
+        let mut body = request.into_body();
+        async move {
+            let mut response = match route {
+                Ok(phase) => self.review(phase, &mut body, waits, deadline).await,
+                Err(told) => *told,
+            };
+            if is_http1 && self.health.is_draining() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response)
         }
-        response
+    }
+
+    async fn review(
+        self: &Arc<Self>,
+        phase: Phase,
+        body: &mut Incoming,
+        waits: bool,
+        deadline: Instant,
+    ) -> Response<Full<Bytes>> {
+        let _in_flight = self.metrics.begin();
+        match self.intake.read(body, waits, deadline).await {
+            Ok(held) if held.bytes.len() <= self.bounds.ordinary_bytes => self.judge(phase, &held.bytes),
+            Ok(held) => Box::pin(self.judge_apart(phase, held, deadline)).await,
+            Err(refusal) => self.refuse(phase, &refusal),
+        }
     }
 
     /// Away from the threads that answer ordinary reviews meanwhile.
