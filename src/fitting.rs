@@ -3,6 +3,8 @@
 
 use std::{borrow::Cow, cell::OnceCell, collections::BTreeMap};
 
+use smallvec::SmallVec;
+
 use crate::{
     image::{Image, ImageError},
     injected::{Injected, Records},
@@ -326,7 +328,7 @@ impl<'a> Report<'_, 'a> {
             reason,
             value: Cow::Borrowed(""),
             problem: String::new(),
-            edits: Vec::new(),
+            edits: SmallVec::new(),
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
+use smallvec::SmallVec;
+
 use crate::{
     policy::{Basis, DefaultLimit, Mode, ProbeKind},
     rules::Rule,
@@ -42,7 +44,7 @@ pub struct Finding<'a> {
     pub value: Cow<'a, str>,
     /// Names, values, and what to write instead. Empty for injections, whose edits tell (`Finding::message`).
     pub problem: String,
-    pub edits: Vec<Edit<'a>>,
+    pub edits: SmallVec<[Edit<'a>; 1]>,
 }
 
 /// A name in a message, quoted and without control characters. The API takes none of more than 253 bytes, but only after

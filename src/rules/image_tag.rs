@@ -9,6 +9,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::{
     fitting::{Fitting, Report, spared},
     image::{Image, ImageError},
@@ -56,7 +58,7 @@ pub fn of_volumes<'a>(
             reason,
             value: Cow::Borrowed(reference),
             problem: format!("volume {} {words}", quoted(volume.name.as_str())),
-            edits: Vec::new(),
+            edits: SmallVec::new(),
         })
     })
 }

@@ -8,6 +8,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::smallvec;
+
 use crate::{
     fitting::{Fitting, Report, Standing},
     policy::{EnvFrom, Governed, Mode, PodIdentity},
@@ -39,7 +41,7 @@ pub fn judge<'a>(governed: &Governed<'a, PodIdentity>, fitting: &mut Fitting<'a>
             },
         };
         let finding = report.finding(fitting, Field::Env, "container does not know its Pod");
-        report.push(Finding { value: Cow::Borrowed(name), edits: vec![edit], ..finding });
+        report.push(Finding { value: Cow::Borrowed(name), edits: smallvec![edit], ..finding });
         fitting.add_variable(name);
     }
 }

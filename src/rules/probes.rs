@@ -11,6 +11,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::smallvec;
+
 use crate::{
     fitting::{Fitting, Report},
     object::Port,
@@ -195,7 +197,7 @@ fn carry_out<'a>(plan: &Plan<'a>, fitting: &Fitting<'a>, report: &mut Report<'_,
         let origin = Origin { policy: &report.policy.name, basis, signal: plan.signal };
         let edit = Edit { place: fitting.at.place(), change: Change::Probe { kind, check }, origin };
         let finding = report.finding(fitting, Field::probe(kind), "container has no probe");
-        report.push(Finding { value: subject, edits: vec![edit], ..finding });
+        report.push(Finding { value: subject, edits: smallvec![edit], ..finding });
     }
 }
 

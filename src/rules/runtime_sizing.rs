@@ -9,6 +9,8 @@
 
 use std::{borrow::Cow, cell::LazyCell};
 
+use smallvec::smallvec;
+
 use crate::{
     fitting::{Fitting, Report, Standing},
     policy::{Basis, EnvFrom, Governed, Mode, PlatformVariable, RuntimeSizing},
@@ -257,8 +259,8 @@ fn inject<'a>(
     let helper = sized.needs_helper.then(|| edit(MEMORY_HELPER, helper, None));
     let own = edit(wanted.name, sized.source, replaces);
     let edits = match helper {
-        Some(helper) => vec![helper, own],
-        None => vec![own],
+        Some(helper) => smallvec![helper, own],
+        None => smallvec![own],
     };
     let reason = match wanted.basis() {
         Basis::Cpu => "runtime is not told its CPU limit",
@@ -297,6 +299,6 @@ fn restart_on_resize<'a>(first: usize, fitting: &Fitting<'a>, report: &mut Repor
             origin: Origin { policy: &report.policy.name, basis: OriginBasis::PolicyDefault, signal: Signal::Policy },
         };
         let finding = report.finding(fitting, Field::ResizePolicy, "injected values would be stale after a resize");
-        report.push(Finding { value: Cow::Borrowed(basis.resource()), edits: vec![edit], ..finding });
+        report.push(Finding { value: Cow::Borrowed(basis.resource()), edits: smallvec![edit], ..finding });
     }
 }
