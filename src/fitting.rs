@@ -90,7 +90,7 @@ pub struct Fitting<'a> {
     cpu_default: Option<&'a DefaultLimit>,
     memory_default: Option<&'a DefaultLimit>,
     /// Variables that are being injected.
-    added: Vec<&'a str>,
+    added: SmallVec<[&'a str; 8]>,
     /// Command and args word by word, and the image: many variables ask.
     words: OnceCell<Vec<&'a str>>,
     image: OnceCell<Result<Image<'a>, ImageError>>,
@@ -125,7 +125,7 @@ impl<'a> Fitting<'a> {
             injected: pod.injected.of(at.name()),
             cpu_default: None,
             memory_default: None,
-            added: Vec::new(),
+            added: SmallVec::new(),
             words: OnceCell::new(),
             image: OnceCell::new(),
         }

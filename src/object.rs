@@ -197,8 +197,14 @@ pub struct Pairs<'a>(Vec<(Cow<'a, str>, PairValue<'a>)>);
 
 impl Pairs<'_> {
     pub fn get(&self, key: &str) -> Option<&str> {
-        let index = self.0.binary_search_by(|(candidate, _)| candidate.as_ref().cmp(key)).ok()?;
-        Some(self.0[index].1.as_str())
+        Some(self.0[self.index(key)?].1.as_str())
+    }
+    /// Whether there is such a key, whatever it holds.
+    pub fn has(&self, key: &str) -> bool {
+        self.index(key).is_some()
+    }
+    fn index(&self, key: &str) -> Option<usize> {
+        self.0.binary_search_by(|(candidate, _)| candidate.as_ref().cmp(key)).ok()
     }
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_ref(), value.as_str()))
@@ -385,6 +391,9 @@ pub struct Metadata<'a> {
 impl Metadata<'_> {
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.annotations.as_ref()?.get(key)
+    }
+    pub fn has_annotation(&self, key: &str) -> bool {
+        self.annotations.as_ref().is_some_and(|all| all.has(key))
     }
     /// The direct owner that controls this object, a `ReplicaSet` for most Pods.
     pub fn controller(&self) -> Option<&OwnerReference<'_>> {

@@ -54,13 +54,14 @@ pub fn to_json(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Option<String> {
     }
     let mut json = String::with_capacity((edits.len() + 1) * OPERATION_BYTES);
     json.push('[');
+    let mut base = String::with_capacity(POINTER_BYTES);
     // Edits come container by container: a run of one place is one container's.
     for edits in edits.chunk_by(|one, next| one.place == next.place) {
         let Some(container) = pod.workload.container_at(edits[0].place) else { continue };
-        let mut base = String::with_capacity(POINTER_BYTES);
+        base.clear();
         base.push_str(pod.workload.prefix());
         edits[0].place.push(&mut base);
-        let mut writer = Writer { json: &mut json, base, container, edits };
+        let mut writer = Writer { json: &mut json, base: &base, container, edits };
         writer.limits();
         writer.variables();
         writer.probes();
@@ -94,7 +95,7 @@ pub fn operations(verdict: &Verdict<'_>, pod: &Pod<'_>) -> Vec<Operation> {
 /// Writes the operations of one container. No pointer of ours has a character that JSON escapes.
 struct Writer<'w, 'a> {
     json: &'w mut String,
-    base: String,
+    base: &'w str,
     container: &'w Container<'w>,
     edits: &'w [&'w Edit<'a>],
 }
@@ -103,7 +104,7 @@ impl Writer<'_, '_> {
     /// Begins an operation on a field of the container; its value and a `}` are to follow.
     fn begin(&mut self, kind: OperationKind, field: &str, token: Option<Token>) {
         begin(self.json, kind);
-        self.json.push_str(&self.base);
+        self.json.push_str(self.base);
         self.json.push_str(field);
         match token {
             Some(Token::Index(index)) => {
@@ -212,7 +213,7 @@ impl Writer<'_, '_> {
         for edit in self.edits {
             if let Change::Probe { kind, check } = &edit.change {
                 begin(self.json, OperationKind::Add);
-                for part in [&self.base, "/", kind.field(), r#"","value":"#] {
+                for part in [self.base, "/", kind.field(), r#"","value":"#] {
                     self.json.push_str(part);
                 }
                 push_probe(self.json, *kind, check);

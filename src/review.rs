@@ -17,6 +17,10 @@ use crate::{
 /// what it is about.
 const MAX_VOLUMES_TOLD: usize = 1_000;
 
+/// What most containers bring, for as many as most Pods have: room that is made once.
+const FINDINGS_OF_A_CONTAINER: usize = 4;
+const FEW_CONTAINERS: usize = 4;
+
 /// Judges a workload under what it is held to: all findings, skips and used exemptions, in the order of containers and rules.
 /// Exemptions expire by `today`, in UTC.
 pub fn review<'a>(in_force: &InForce<'a>, pod: &'a Pod<'a>, today: Date) -> Verdict<'a> {
@@ -26,7 +30,9 @@ pub fn review<'a>(in_force: &InForce<'a>, pod: &'a Pod<'a>, today: Date) -> Verd
     }
     verdict.notes.clone_from(&pod.wishes.notes);
     let is_small_enough = pod.is_small_enough();
-    let mut others = pod.workload.container_count().saturating_sub(1);
+    let containers = pod.workload.container_count();
+    verdict.findings.reserve(FINDINGS_OF_A_CONTAINER * containers.min(FEW_CONTAINERS));
+    let mut others = containers.saturating_sub(1);
     for at in pod.workload.containers() {
         let mut fitting = Fitting::new(pod, at);
         for rule in Rule::ALL.into_iter().filter(|rule| is_small_enough || !rule.is_injecting()) {

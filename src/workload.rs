@@ -240,7 +240,7 @@ impl<'a> Workload<'a> {
 
     /// Written by the kubelet for a Pod of its own, which the API server only shows.
     pub fn is_mirror(&self) -> bool {
-        self.kind == Kind::Pod && self.metadata.annotation("kubernetes.io/config.mirror").is_some()
+        self.kind == Kind::Pod && self.metadata.has_annotation("kubernetes.io/config.mirror")
     }
 
     /// A DaemonSet's Pod of the class `system-node-critical` is warned about, never denied: without it a node is no node.

@@ -174,7 +174,7 @@ fn may_ask_by_tcp(fitting: &Fitting<'_>) -> Result<(), Reason> {
         (workload.spec.host_network == Some(true), SkipReason::HostNetwork),
         (is_stateful, SkipReason::StatefulSet),
         (fitting.pod.is_windows, SkipReason::Windows),
-        (workload.pod_metadata().annotation("sidecar.istio.io/status").is_some(), SkipReason::ServiceMesh),
+        (workload.pod_metadata().has_annotation("sidecar.istio.io/status"), SkipReason::ServiceMesh),
     ];
     conditions.into_iter().find(|(is_so, _)| *is_so).map_or(Ok(()), |(_, reason)| Err((reason, "")))
 }

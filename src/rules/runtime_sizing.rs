@@ -9,7 +9,7 @@
 
 use std::{borrow::Cow, cell::LazyCell};
 
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::{
     fitting::{Fitting, Report, Standing},
@@ -64,7 +64,7 @@ type Chosen<'a> = (&'static Runtime, Option<Signal<'a>>);
 
 /// The runtimes of a container: the annotation's, else the policy's and the detected ones, in the catalogue's order. Those
 /// that nothing gives away come along for their opt-in variables, where there is any.
-fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> Vec<Chosen<'a>> {
+fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> SmallVec<[Chosen<'a>; 2]> {
     let named = fitting.pod.wishes.runtimes(fitting.at.name());
     // Asked for the first runtime that neither annotation nor policy names, if there is one.
     let detected = LazyCell::new(|| {
@@ -258,10 +258,7 @@ fn inject<'a>(
     let helper = Source::Limit { basis: Basis::Memory, divisor: "1Mi" };
     let helper = sized.needs_helper.then(|| edit(MEMORY_HELPER, helper, None));
     let own = edit(wanted.name, sized.source, replaces);
-    let edits = match helper {
-        Some(helper) => smallvec![helper, own],
-        None => smallvec![own],
-    };
+    let edits = if let Some(helper) = helper { smallvec![helper, own] } else { smallvec![own] };
     let reason = match wanted.basis() {
         Basis::Cpu => "runtime is not told its CPU limit",
         Basis::Memory => "runtime is not told its memory limit",
