@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 #[path = "../review/bodies.rs"]
 mod bodies;
 mod cases;
+mod container;
 mod cpu;
 mod crowd;
 mod giants;
@@ -41,8 +42,11 @@ fn main() -> ExitCode {
     match asked.as_slice() {
         [] => everything(&programs, &runtime, 100_000),
         ["--whole"] => everything(&programs, &runtime, 1_000_000),
+        ["--container"] => print(container::rows(&programs, &runtime)),
         ["--check"] => return cpu::check(&programs, &runtime),
-        _ => panic!("write nothing, --whole for a million reviews, or --check for CI's short form: {asked:?}"),
+        _ => panic!(
+            "write nothing, --whole for a million reviews, --container for that part alone, or --check for CI's short form: {asked:?}"
+        ),
     }
     ExitCode::SUCCESS
 }
@@ -54,6 +58,7 @@ fn everything(programs: &Programs, runtime: &Runtime, reviews: u64) {
     print(memory::rows(programs, runtime, reviews));
     print(start::rows(programs, runtime));
     print([programs.sizes()]);
+    print(container::rows(programs, runtime));
     print(giants::rows(programs, runtime));
 }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    container::Group,
     load::client::Client,
     server::{Server, Site},
     table::{Row, mebibytes},
@@ -56,6 +57,23 @@ impl Programs {
                 server.once(|server| TcpStream::connect(server.site.webhook).is_ok())
             }
             Which::Podfit => Server::podfit(&self.podfit),
+        }
+    }
+}
+
+impl Programs {
+    /// The same in a control group.
+    pub fn start_in(&self, which: Which, group: &Group) -> Server {
+        let (site, program) = (Site::new(), self.path(which));
+        let own = match which {
+            Which::Bare => bare_arguments(&site),
+            Which::Podfit => site.serve_with_files(),
+        };
+        let arguments = group.arguments(program, &own);
+        let server = site.start_directly("server in a group", Path::new("sh"), &arguments);
+        match which {
+            Which::Bare => server.once(|server| TcpStream::connect(server.site.webhook).is_ok()),
+            Which::Podfit => server.once(Server::is_ready),
         }
     }
 }
