@@ -10,10 +10,7 @@ use axum::{
     Router, body::Bytes, extract::DefaultBodyLimit, http::header::CONTENT_TYPE, response::IntoResponse, routing::post,
 };
 use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use podfit::server::Bounds;
 use rustls::{
     ServerConfig,
@@ -40,7 +37,7 @@ async fn serve(address: SocketAddr, tls: TlsAcceptor) -> Result<()> {
     let router = Router::new().fallback(post(answer)).layer(DefaultBodyLimit::max(bounds.body_bytes));
     let service = TowerToHyperService::new(router);
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(bounds.idle).max_buf_size(bounds.head_bytes);
+    http.max_buf_size(bounds.head_bytes);
     let listener = TcpListener::bind(address).await?;
     loop {
         let (stream, _) = listener.accept().await?;

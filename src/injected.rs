@@ -74,7 +74,9 @@ impl<'a> Injected<'a> {
     /// What stands in the JSON string that a text goes on with, up to its end, and the text from there: only a record that is
     /// written as podfit writes it, with no text that is escaped in it.
     pub fn read_as_written(text: &str) -> Option<(Injected<'_>, &str)> {
-        written::read(text).filter(|(_, rest)| rest.starts_with('"'))
+        // With its escapes it is longer than what the bound is meant for: what is left out here is read the other way.
+        let fits = |rest: &str| text.len() - rest.len() <= MAX_ANNOTATIONS_BYTES;
+        written::read(text).filter(|(_, rest)| rest.starts_with('"') && fits(rest))
     }
 
     /// Of two containers of one name, which the API server refuses, a record does not tell whose it is: what stands is the
@@ -224,16 +226,17 @@ impl<'e> Line<'e> {
             LineOf::Edit { edit, kept } => (value(&edit.change), kept, edit.origin.policy),
         };
         json.text(self.subject);
-        json.raw(r#"\":{"#);
         if let Some(value) = value {
-            json.raw(r#"\"value\":\""#);
+            json.raw(r#"\":{\"value\":\""#);
             json.text(value);
-            json.raw(r#"\","#);
+            if kept > 0 {
+                json.raw(&format!(r#"\",\"kept\":{kept},\"source\":\""#));
+            } else {
+                json.raw(r#"\",\"source\":\""#);
+            }
+        } else {
+            json.raw(r#"\":{\"source\":\""#);
         }
-        if kept > 0 {
-            json.raw(&format!(r#"\"kept\":{kept},"#));
-        }
-        json.raw(r#"\"source\":\""#);
         match self.of {
             LineOf::Record(record) => json.text(record.source.as_str()),
             LineOf::Edit { edit, .. } => edit.origin.basis.parts(&mut |part| json.text(part)),

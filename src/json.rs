@@ -9,7 +9,8 @@ pub fn push_text(json: &mut String, text: &str) {
     json.push('"');
 }
 
-fn push_escaped(json: &mut String, text: &str) {
+/// What stands between the quotes of a JSON string.
+pub fn push_escaped(json: &mut String, text: &str) {
     if is_plain(text) {
         return json.push_str(text);
     }

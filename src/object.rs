@@ -267,7 +267,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for PairValue<'a> {
         Ok(match text {
             Some(text) if memchr(b'\\', text.as_bytes()).is_none() => Self::Plain(Cow::Borrowed(text)),
             Some(_) => Self::Escaped { json, plain: OnceCell::new() },
-            None => Self::Plain(serde_json::from_str::<Text<'de>>(json).map_err(D::Error::custom)?.0),
+            None => {
+                let text = serde_json::from_str::<Text<'de>>(json).map_err(|error| error.to_string());
+                // The place would be that within the value.
+                let why = |error: &str| D::Error::custom(error.split(" at line ").next().unwrap_or_default());
+                Self::Plain(text.map_err(|error| why(&error))?.0)
+            }
         })
     }
 }

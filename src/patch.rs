@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::{
     fitting::Pod,
     injected::{INJECTED, MAX_ANNOTATIONS_BYTES},
-    json::{push_number, push_text},
+    json::{push_escaped, push_number, push_text},
     object::{Amounts, Container, Pairs},
     pointer,
     policy::{Basis, ProbeKind},
@@ -274,25 +274,25 @@ fn push_resize_policy(json: &mut String, basis: Basis) {
 }
 
 fn push_variable(json: &mut String, name: &str, source: &Source<'_>) {
-    json.push_str(r#"{"name":"#);
-    push_text(json, name);
+    json.push_str(r#"{"name":""#);
+    push_escaped(json, name);
     match source {
         Source::Literal(value) => {
-            json.push_str(r#","value":"#);
-            push_text(json, value);
-            json.push('}');
+            json.push_str(r#"","value":""#);
+            push_escaped(json, value);
+            json.push_str(r#""}"#);
         }
         Source::FieldPath(path) => {
-            json.push_str(r#","valueFrom":{"fieldRef":{"fieldPath":"#);
-            push_text(json, path);
-            json.push_str("}}}");
+            json.push_str(r#"","valueFrom":{"fieldRef":{"fieldPath":""#);
+            push_escaped(json, path);
+            json.push_str(r#""}}}"#);
         }
         Source::Limit { basis, divisor } => {
-            json.push_str(r#","valueFrom":{"resourceFieldRef":{"resource":"limits."#);
+            json.push_str(r#"","valueFrom":{"resourceFieldRef":{"resource":"limits."#);
             json.push_str(basis.resource());
-            json.push_str(r#"","divisor":"#);
-            push_text(json, divisor);
-            json.push_str("}}}");
+            json.push_str(r#"","divisor":""#);
+            push_escaped(json, divisor);
+            json.push_str(r#""}}}"#);
         }
     }
 }

@@ -32,7 +32,8 @@ struct Controller {
 
 struct Figures {
     pods_per_second: f64,
-    most_kibibytes: u64,
+    /// Where the kernel tells.
+    most_kibibytes: Option<u64>,
 }
 
 pub fn rows(programs: &Programs, runtime: &Runtime) -> Vec<Row> {
@@ -48,12 +49,15 @@ pub fn rows(programs: &Programs, runtime: &Runtime) -> Vec<Row> {
     };
     vec![
         row("Pods a second, each by `/mutate` and `/validate`", |it| format!("{:.0}", it.pods_per_second)),
-        row("the most memory, buffers of its sockets among it", |it| mebibytes(it.most_kibibytes)),
+        row("the most memory, buffers of its sockets among it", |it| {
+            it.most_kibibytes.map_or_else(String::new, mebibytes)
+        }),
     ]
 }
 
 fn measure(programs: &Programs, runtime: &Runtime, which: Which) -> Option<Figures> {
-    let group = Group::make(&format!("podfit-bench-{}", std::process::id()))?;
+    let name = if which == Which::Podfit { "podfit" } else { "bare" };
+    let group = Group::make(&format!("{name}-bench-{}", std::process::id()))?;
     let server = programs.start_in(which, &group);
     let client = client(&server);
     let took = runtime.block_on(async {
@@ -97,24 +101,24 @@ impl Group {
 
     /// A shell that joins the group and becomes the program.
     pub fn arguments(&self, program: &Path, arguments: &[String]) -> Vec<String> {
-        let join = |it: &Controller| format!("echo $$ > {}/cgroup.procs; ", it.folder.display());
+        let join = |it: &Controller| format!("echo $$ > {}/cgroup.procs && ", it.folder.display());
         let joined = self.0.iter().map(join).collect::<Vec<_>>().concat();
         let settings =
             include_str!("../../Dockerfile").lines().find_map(|line| line.strip_prefix("ENV GLIBC_TUNABLES="));
-        let script = format!("{joined}export GLIBC_TUNABLES={}; exec \"$@\"", settings.unwrap());
+        let script = format!("{joined}export GLIBC_TUNABLES={} && exec \"$@\"", settings.unwrap());
         let program = program.display().to_string();
         [vec!["-c".to_owned(), script, "sh".to_owned(), program], arguments.to_vec()].concat()
     }
 
-    fn peak(&self) -> u64 {
-        let bytes = self.0.iter().find_map(|it| fs::read_to_string(it.folder.join(it.peak?)).ok());
-        bytes.map_or(0, |bytes| bytes.trim().parse::<u64>().unwrap() >> 10)
+    fn peak(&self) -> Option<u64> {
+        let bytes = self.0.iter().find_map(|it| fs::read_to_string(it.folder.join(it.peak?)).ok())?;
+        Some(bytes.trim().parse::<u64>().unwrap() >> 10)
     }
 }
 
 impl Drop for Controller {
     fn drop(&mut self) {
-        // A group ends with its last process, which may take a moment; what is left of it then does no harm.
+        // A group ends with its last process, which may take a moment: what is left of it is empty then.
         let _ = fs::remove_dir(&self.folder);
     }
 }

@@ -69,7 +69,12 @@ fn managed_fields(body: &str) -> Option<Vec<Range<usize>>> {
 
 /// Where the record stands, where there is one and it is as podfit writes it: so no text ends within it.
 fn record(body: &str) -> Option<(Range<usize>, Injected<'_>)> {
-    let start = RECORD_FINDER.find(body.as_bytes())? + RECORD.len();
+    let at = RECORD_FINDER.find(body.as_bytes())?;
+    // Behind a backslash it is within a text that goes on.
+    if body[..at].ends_with('\\') {
+        return None;
+    }
+    let start = at + RECORD.len();
     let (injected, rest) = Injected::read_as_written(&body[start..])?;
     let is_only = RECORD_FINDER.find(rest.as_bytes()).is_none();
     is_only.then_some((start..body.len() - rest.len(), injected))
@@ -133,6 +138,7 @@ mod tests {
             ("of both objects", r#"[{"podfit.dev/injected":"<>"},{"podfit.dev/injected":"<>"}]"#, None),
             ("beside another", r#"[{"podfit.dev/injected":"<>"},{"podfit.dev/injected":"x"}]"#, None),
             ("within a text", r#"{"a":"\"podfit.dev/injected\":\"<>\""}"#, None),
+            ("in a longer key", r#"{"a\"podfit.dev/injected":"<>","podfit.dev/injected": ""}"#, None),
             ("another text", r#"{"podfit.dev/injected":"{\"","b":"}}"}"#, None),
             (
                 "an end within it",

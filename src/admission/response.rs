@@ -177,9 +177,6 @@ pub fn in_brief(finding: &Finding<'_>, object: &Workload<'_>) -> String {
 
 /// In base64, written where it belongs: a patch is the most of an answer, and was an eighth of a review's cost while it was
 /// encoded byte by byte.
-///
-/// # Panics
-/// Never: the place is made as long as the text is.
 fn push_patch(body: &mut Vec<u8>, patch: &str) {
     static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
     const BEFORE: &[u8] = br#","patchType":"JSONPatch","patch":""#;
@@ -189,6 +186,7 @@ fn push_patch(body: &mut Vec<u8>, patch: &str) {
     let start = body.len();
     body.resize(start + length, 0);
     let written = BASE64.encode_slice(patch, &mut body[start..]);
+    // Its place was made as long as it is.
     assert_eq!(written.ok(), Some(length), "the length of a patch in base64");
     body.push(b'"');
 }

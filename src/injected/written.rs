@@ -1,6 +1,6 @@
 //! Reads the record from the JSON string that holds it, as podfit wrote it there: three hundred lines have thousands of escapes,
 //! and a reader of JSON stops at each of them, once for the string and once for what it holds. What stands there in any other
-//! way is left to that reader.
+//! way is left to that reader. `injected.rs` calls it.
 
 use std::borrow::Cow;
 
@@ -63,14 +63,18 @@ impl<'t> Reader<'t> {
     fn text(&mut self) -> Option<Text<'t>> {
         let (text, rest) = self.0.split_at(memchr2(b'\\', b'"', self.0.as_bytes())?);
         self.0 = rest.strip_prefix(r#"\""#)?;
+        // A JSON string holds no control characters.
+        if text.bytes().any(|byte| byte < b' ') {
+            return None;
+        }
         Some(Text(Cow::Borrowed(text)))
     }
 
     fn number(&mut self) -> Option<usize> {
         let (digits, rest) = self.0.split_once(',')?;
         self.0 = rest;
-        // Rust reads a sign, too.
-        if digits.starts_with('+') { None } else { digits.parse().ok() }
+        // Rust reads a sign and leading zeros, too.
+        if digits.starts_with(['+', '0']) { None } else { digits.parse().ok() }
     }
 }
 
@@ -96,6 +100,7 @@ mod tests {
             (r#"{"b":{"A":{"source":"s","policy":"p"}},"a":{"A":{"source":"s","policy":"p"}}}"#, false),
             (r#"{"a":{"A":{"source":"s","policy":"p"},"A":{"source":"s","policy":"p"}}}"#, false),
             (r#"{"a":{"A":{"kept":-1,"source":"s","policy":"p"}}}"#, false),
+            (r#"{"a":{"A":{"kept":0,"source":"s","policy":"p"}}}"#, false),
             (r#"{"a":{"A":{"source":"s","policy":"p"}}} "#, false),
             (r#"{"a":{"A":{"source":"s","policy":"p"}}"#, false),
         ];

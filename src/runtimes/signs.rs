@@ -10,7 +10,7 @@ pub(super) static VARIABLES: LazyLock<Index> = LazyLock::new(|| Index::new(|sign
 pub(super) static IMAGES: LazyLock<Index> =
     LazyLock::new(|| Index::new(|signs| [signs.images, signs.products].concat()));
 
-/// By the first byte, in the catalogue's order.
+/// By the first byte, in the catalogue's order. Signs are words of ASCII.
 pub(super) struct Index([Vec<(&'static str, &'static Runtime)>; 128]);
 
 impl Index {

@@ -9,6 +9,9 @@ use tokio::{net::TcpListener, runtime, sync::oneshot};
 
 use super::{Bounds, listen::Port};
 
+/// A browser sends the cookies of whatever else it has seen on `localhost`.
+const BROWSER_HEAD_BYTES: usize = 64 << 10;
+
 /// Served for as long as this lives.
 pub(super) struct Admin {
     _until_dropped: oneshot::Sender<()>,
@@ -19,7 +22,8 @@ impl Admin {
         let listener = listener.into_std()?;
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         // Whoever says nothing gives its place back soon: the kubelet's probes need one.
-        let bounds = Bounds { connections: bounds.admin_connections, idle: bounds.handshake, ..bounds };
+        let (connections, idle) = (bounds.admin_connections, bounds.handshake);
+        let bounds = Bounds { connections, idle, head_bytes: BROWSER_HEAD_BYTES, ..bounds };
         let (until_dropped, dropped) = oneshot::channel();
         let stop = async { drop::<Result<(), _>>(dropped.await) };
         let serve = async move {

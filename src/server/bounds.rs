@@ -18,7 +18,7 @@ pub struct Bounds {
     pub admin_connections: usize,
     /// Concurrent streams of one h2 connection.
     pub streams: u32,
-    /// Read buffer of one HTTP/1.1 connection, and so its longest head, in bytes.
+    /// Read buffer of one HTTP/1.1 connection, and so its longest head, in bytes; hyper takes no less than 8 KiB.
     pub head_bytes: usize,
     pub handshake: Duration,
     /// From the head of a request to the end of its body.

@@ -134,7 +134,9 @@ where
 
 fn http1(bounds: Bounds) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.max_buf_size(bounds.head_bytes);
+    // No clock of hyper's: `idle` has one, and hyper's own bound of 30 s would close connections that the API server means to
+    // use for 90 s.
+    builder.header_read_timeout(None).max_buf_size(bounds.head_bytes);
     builder
 }
 

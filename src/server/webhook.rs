@@ -1,4 +1,4 @@
-//! One review over HTTP: body bytes in, `admission::answer`, its bytes out, counted and logged once. `routes.rs` calls it.
+//! One review over HTTP: body bytes in, `admission::answer`, its bytes out, counted and logged once. `server.rs` calls it.
 
 use std::{
     convert::Infallible,
@@ -165,7 +165,7 @@ pub(super) fn told(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<
 /// The API server says in `?timeout=5s` when it gives up; the answer is to be there a tenth earlier.
 fn time_for_body(query: Option<&str>, longest: Duration) -> Duration {
     let told = query.unwrap_or("").split('&').find_map(|pair| pair.strip_prefix("timeout="));
-    told.and_then(duration).map_or(longest, |told| (told * 9 / 10).min(longest))
+    told.and_then(duration).map_or(longest, |told| (told / 10 * 9).min(longest))
 }
 
 /// Whole seconds or milliseconds, as the API server writes them; anything else is no hint.
@@ -203,6 +203,7 @@ mod tests {
             (Some("timeout=0s"), 0),
             (Some("timeout=1m"), 10_000),
             (Some("timeout=-5s"), 10_000),
+            (Some("timeout=9999999999999999999s"), 10_000),
             (Some("timeout=99999999999999999999s"), 10_000),
             (Some("timeouts=5s"), 10_000),
         ] {

@@ -22,6 +22,19 @@ use super::{
     yaml,
 };
 
+fn alike_in_both_layouts(phase: Phase, request: &Value, case: &Case) -> Result<(), TestCaseError> {
+    let body = json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request});
+    let ask = |body: String| answer_body(phase, body.as_bytes(), &case.policies);
+    let (compact, wide) = (ask(body.to_string()), ask(serde_json::to_string_pretty(&body).unwrap()));
+    prop_assert_eq!(compact.record.decision, wide.record.decision);
+    prop_assert_eq!(&compact.record.skips, &wide.record.skips);
+    // What does not decode is told with its line.
+    if wide.record.decision != Decision::Failed {
+        prop_assert_eq!(String::from_utf8(compact.body), String::from_utf8(wide.body));
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(config())]
 
@@ -64,15 +77,30 @@ proptest! {
         }
         for (phase, old) in [(Phase::Mutate, &Value::Null), (Phase::Validate, &Value::Null), (Phase::Validate, &case.pod)] {
             let operation = if old.is_null() { "CREATE" } else { "UPDATE" };
-            let request = request("", "Pod", operation, &pod, old);
-            let body = json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request});
-            let ask = |body: String| answer_body(phase, body.as_bytes(), &case.policies);
-            let (compact, wide) = (ask(body.to_string()), ask(serde_json::to_string_pretty(&body).unwrap()));
-            prop_assert_eq!(compact.record.decision, wide.record.decision);
-            prop_assert_eq!(&compact.record.skips, &wide.record.skips);
-            if wide.record.decision != Decision::Failed {
-                prop_assert_eq!(String::from_utf8(compact.body), String::from_utf8(wide.body));
-            }
+            alike_in_both_layouts(phase, &request("", "Pod", operation, &pod, old), &case)?;
+        }
+    }
+
+    /// The same of a record on an object, on its template, on both or on neither, before and after.
+    #[test]
+    fn a_layout_changes_no_answer_about_a_template(case in cases(), places in any::<[bool; 4]>()) {
+        let Some(operations) = patch_of(&case.policies, &case.pod.to_string()) else { return Ok(()) };
+        let pod = patched(&case.pod, &operations);
+        let record = &pod["metadata"]["annotations"]["podfit.dev/injected"];
+        let marked = |metadata: &Value, is_marked: bool| {
+            let mut metadata = metadata.clone();
+            let marks = if is_marked { json!({"podfit.dev/injected": record}) } else { json!({}) };
+            metadata["annotations"] = marks;
+            metadata
+        };
+        let deployment = |own, of_template| {
+            let template = json!({"metadata": marked(&pod["metadata"], of_template), "spec": pod["spec"]});
+            json!({"metadata": marked(&json!({"name": "web"}), own), "spec": {"template": template}})
+        };
+        let (new, old) = (deployment(places[0], places[1]), deployment(places[2], places[3]));
+        for old in [&Value::Null, &old] {
+            let operation = if old.is_null() { "CREATE" } else { "UPDATE" };
+            alike_in_both_layouts(Phase::Validate, &request("apps", "Deployment", operation, &new, old), &case)?;
         }
     }
 
