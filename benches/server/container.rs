@@ -49,9 +49,7 @@ pub fn rows(programs: &Programs, runtime: &Runtime) -> Vec<Row> {
     };
     vec![
         row("Pods a second, each by `/mutate` and `/validate`", |it| format!("{:.0}", it.pods_per_second)),
-        row("the most memory, buffers of its sockets among it", |it| {
-            it.most_kibibytes.map_or_else(String::new, mebibytes)
-        }),
+        row("the most memory that is charged to it", |it| it.most_kibibytes.map_or_else(String::new, mebibytes)),
     ]
 }
 

@@ -34,8 +34,7 @@ impl Idle {
         InUse(self)
     }
 
-    /// An answer that is still being written is none in use: a reader that takes nothing ends with the others.
-    /// What the connection ends with, or nothing where it has been idle for `longest`.
+    /// What the connection ends with, or nothing where its last answer was made `longest` ago, whether or not that was taken.
     pub(super) async fn bound<F: Future>(&self, mut served: Pin<&mut F>, longest: Duration) -> Option<F::Output> {
         let mut end = self.began + longest;
         loop {
