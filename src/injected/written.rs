@@ -9,11 +9,17 @@ use memchr::memchr2;
 use super::{Injected, Record, Records, Sorted};
 use crate::object::Text;
 
+/// Of one container, mostly.
+const USUAL_LINES: usize = 8;
+
 /// The record that a text begins with, and what follows it.
 pub(super) fn read(text: &str) -> Option<(Injected<'_>, &str)> {
     let mut reader = Reader(text);
     let injected = reader.map(|reader| reader.map(Reader::record).map(Records))?;
-    Some((Injected(injected), reader.0))
+    // A JSON string holds no control characters. Without a way out at the first one, the look goes faster.
+    let read = &text.as_bytes()[..text.len() - reader.0.len()];
+    let is_string = read.iter().copied().fold(u8::MAX, u8::min) >= b' ';
+    is_string.then_some((Injected(injected), reader.0))
 }
 
 /// What is not read yet.
@@ -27,7 +33,7 @@ impl<'t> Reader<'t> {
 
     fn map<T>(&mut self, value: impl Fn(&mut Self) -> Option<T>) -> Option<Sorted<'t, T>> {
         self.take(r#"{\""#)?;
-        let mut pairs: Vec<(Text<'t>, T)> = Vec::new();
+        let mut pairs: Vec<(Text<'t>, T)> = Vec::with_capacity(USUAL_LINES);
         loop {
             let name = self.text()?;
             if pairs.last().is_some_and(|(last, _)| last.as_str() >= name.as_str()) {
@@ -63,10 +69,6 @@ impl<'t> Reader<'t> {
     fn text(&mut self) -> Option<Text<'t>> {
         let (text, rest) = self.0.split_at(memchr2(b'\\', b'"', self.0.as_bytes())?);
         self.0 = rest.strip_prefix(r#"\""#)?;
-        // A JSON string holds no control characters.
-        if text.bytes().any(|byte| byte < b' ') {
-            return None;
-        }
         Some(Text(Cow::Borrowed(text)))
     }
 
@@ -110,5 +112,12 @@ mod tests {
             let expected = is_read.then(|| serde_json::from_str(json).expect("a record"));
             assert_eq!(written, expected, "{json}");
         }
+    }
+
+    #[test]
+    fn what_no_json_string_holds_is_not_read() {
+        let written = |source: &str| format!(r#"{{\"a\":{{\"A\":{{\"source\":\"{source}\",\"policy\":\"p\"}}}}}}""#);
+        let is_read = |source| read(&written(source)).is_some();
+        assert_eq!(["s", "\u{1}", "\n", "\""].map(is_read), [true, false, false, false]);
     }
 }
