@@ -37,6 +37,7 @@ pub const REFUSED_BY_THE_API: &[(&str, &str)] = &[
     ("review/odd-objects#3", "no containers"),
     ("review/odd-objects#4", "a container without an image"),
     ("review/odd-objects#5", "a container without a name"),
+    ("review/same-names-again", "two containers of one name"),
     ("review/same-names", "two containers of one name"),
 ];
 
