@@ -205,23 +205,9 @@ fn judge<'b>(
         Some(injected) if object.pod_metadata().annotation(INJECTED) == Some("") => Pod::with_record(&object, injected),
         Some(_) => return Err(failure(phase, &head, "the record is not the Pod's")),
     };
-    let mut verdict = review(&in_force, &pod, settings.today);
     Ok(match phase {
-        Phase::Mutate => mutation(&head, &verdict, &pod),
-        Phase::Validate => {
-            scope.narrow(&mut verdict, &object);
-            if head.operation == Operation::Update
-                && !verdict.findings.is_empty()
-                && let Err(why) = ratchet(&mut verdict, old_object, &object, &in_force, settings.today)
-            {
-                return Ok(Response::allowed(phase, &head, Decision::Failed).saying(why));
-            }
-            let mut warnings = if scope.only.is_none() { warnings_of_wishes(&verdict) } else { Vec::new() };
-            if head.sub_resource == "resize" {
-                warnings.extend(warnings_of_resize(old_object, &pod));
-            }
-            validation(&head, &object, &verdict, warnings)
-        }
+        Phase::Mutate => mutation(&head, &review(&in_force, &pod, settings.today), &pod),
+        Phase::Validate => validation(&head, scope, &pod, old_object, &in_force, settings.today),
     })
 }
 
@@ -322,8 +308,31 @@ fn mutation(head: &Head<'_>, verdict: &Verdict<'_>, pod: &Pod<'_>) -> Answer {
     answer
 }
 
+fn validation<'a>(
+    head: &Head<'_>,
+    scope: Scope,
+    pod: &'a Pod<'a>,
+    old_object: Option<&RawValue>,
+    in_force: &InForce<'a>,
+    today: Date,
+) -> Answer {
+    let mut verdict = review(in_force, pod, today);
+    scope.narrow(&mut verdict, pod.workload);
+    if head.operation == Operation::Update
+        && !verdict.findings.is_empty()
+        && let Err(why) = ratchet(&mut verdict, old_object, pod.workload, in_force, today)
+    {
+        return Response::allowed(Phase::Validate, head, Decision::Failed).saying(why);
+    }
+    let mut warnings = if scope.only.is_none() { warnings_of_wishes(&verdict) } else { Vec::new() };
+    if head.sub_resource == "resize" {
+        warnings.extend(warnings_of_resize(old_object, pod));
+    }
+    told(head, pod.workload, &verdict, warnings)
+}
+
 /// `others`: warnings beside those of the findings.
-fn validation(head: &Head<'_>, object: &Workload<'_>, verdict: &Verdict<'_>, others: Vec<String>) -> Answer {
+fn told(head: &Head<'_>, object: &Workload<'_>, verdict: &Verdict<'_>, others: Vec<String>) -> Answer {
     let of = |mode| verdict.findings.iter().filter(move |finding| finding.mode == mode);
     let brief = |finding: &Finding<'_>| response::in_brief(finding, object);
     let mut warnings: Vec<String> = of(Mode::Warn).take(response::MAX_WARNINGS).map(brief).collect();

@@ -82,7 +82,7 @@ impl<'a> Injected<'a> {
     /// Of two containers of one name, which the API server refuses, a record does not tell whose it is: what stands is the
     /// user's.
     pub fn forget_shared_names(&mut self, workload: &Workload<'_>) {
-        if self.0.0.is_empty() {
+        if self.is_empty() {
             return;
         }
         let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
@@ -94,6 +94,10 @@ impl<'a> Injected<'a> {
         self.0.0.retain(|(name, _)| !shared.contains(name.as_str()));
     }
 
+    fn is_empty(&self) -> bool {
+        self.0.0.is_empty()
+    }
+
     pub fn of(&self, container: &str) -> &Records<'a> {
         self.0.get(container).unwrap_or(&NO_RECORDS)
     }
@@ -101,7 +105,7 @@ impl<'a> Injected<'a> {
     /// What was computed from a resource's limit in a container, and whether it is live.
     pub fn computed_from(&self, container: &str, basis: Basis) -> impl Iterator<Item = (&str, bool)> {
         let sources = [format!("limits.{}=", basis.resource()), format!("spec.resources.limits.{}=", basis.resource())];
-        let of_limit = self.of(container).0.0.iter().filter(move |(_, record)| {
+        let of_limit = self.of(container).0.iter().filter(move |(_, record)| {
             sources.iter().any(|source| record.source.as_str().starts_with(source.as_str()))
         });
         // The live ceiling is a literal that refers to its live helper.
@@ -144,9 +148,9 @@ impl<'a> Injected<'a> {
 
     fn standing<'e>(&'e self, workload: &'e Workload<'_>) -> Vec<Line<'e>> {
         let mut lines = Vec::new();
-        for at in workload.containers().filter(|_| !self.0.0.is_empty()) {
+        for at in workload.containers().filter(|_| !self.is_empty()) {
             let standing =
-                self.of(at.name()).0.0.iter().filter(|(subject, _)| still_there(at.container, subject.as_str()));
+                self.of(at.name()).0.iter().filter(|(subject, _)| still_there(at.container, subject.as_str()));
             lines.extend(standing.map(|(subject, record)| Line {
                 container: at.name(),
                 subject: subject.as_str(),
@@ -168,7 +172,11 @@ impl<'a> Injected<'a> {
     }
 }
 
-impl<T> Sorted<'_, T> {
+impl<'a, T> Sorted<'a, T> {
+    fn iter(&self) -> impl Iterator<Item = &(Text<'a>, T)> {
+        self.0.iter()
+    }
+
     fn get(&self, name: &str) -> Option<&T> {
         let index = self.0.binary_search_by(|(candidate, _)| candidate.as_str().cmp(name)).ok()?;
         Some(&self.0[index].1)

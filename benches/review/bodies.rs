@@ -50,66 +50,17 @@ pub fn crowded() -> Value {
     review("batch", &(0..20).map(|index| container(index).json()).collect::<Vec<_>>(), &[], json!({}))
 }
 
-/// The bytes on the wire.
+/// The bytes on the wire. Where annotations were put behind managedFields, these go to the end again.
 pub fn bytes(review: &Value) -> Vec<u8> {
-    let mut text = String::new();
-    push(&mut text, review);
+    let mut review = review.clone();
+    if let Some(metadata) = review["request"]["object"]["metadata"].as_object_mut()
+        && let Some(managed) = metadata.shift_remove("managedFields")
+    {
+        metadata.insert("managedFields".to_owned(), managed);
+    }
+    let mut text = review.to_string();
     text.push('\n');
     text.into_bytes()
-}
-
-/// Keys that kube-apiserver writes in this order, before all others.
-const ORDER: &[&str] = &[
-    "uid",
-    "group",
-    "version",
-    "kind",
-    "apiVersion",
-    "resource",
-    "requestKind",
-    "requestResource",
-    "name",
-    "generateName",
-    "namespace",
-    "operation",
-    "userInfo",
-    "metadata",
-    "creationTimestamp",
-    "labels",
-    "annotations",
-    "ownerReferences",
-    "managedFields",
-    "spec",
-    "status",
-    "object",
-    "oldObject",
-    "volumes",
-    "initContainers",
-    "containers",
-];
-
-fn push(text: &mut String, value: &Value) {
-    match value {
-        Value::Object(map) => {
-            let mut fields: Vec<_> = map.iter().collect();
-            fields.sort_by_key(|(key, _)| ORDER.iter().position(|of| of == key).unwrap_or(ORDER.len()));
-            for (index, (key, value)) in fields.into_iter().enumerate() {
-                text.push(if index > 0 { ',' } else { '{' });
-                text.push_str(&json!(key).to_string());
-                text.push(':');
-                push(text, value);
-            }
-            text.push_str(if map.is_empty() { "{}" } else { "}" });
-        }
-        Value::Array(list) => {
-            for (index, value) in list.iter().enumerate() {
-                text.push(if index > 0 { ',' } else { '[' });
-                push(text, value);
-            }
-            text.push_str(if list.is_empty() { "[]" } else { "]" });
-        }
-        other => text.push_str(&other.to_string()),
-    }
 }
 
 #[derive(Clone, Copy)]

@@ -36,8 +36,7 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     let mut seen_shared: Vec<&str> = Vec::new();
     for (runtime, signal) in chosen(settings, fitting) {
         for variable in runtime.variables.iter().filter(|variable| !is_platforms(variable.name, settings)) {
-            let wanted = Wanted::of(runtime, variable, signal, settings, fitting);
-            let Some(wanted) = wanted else { continue };
+            let Some(wanted) = Wanted::of(runtime, variable, signal, settings, fitting) else { continue };
             if runtimes::is_shared(variable) {
                 if seen_shared.contains(&wanted.name) {
                     continue;

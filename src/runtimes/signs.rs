@@ -31,3 +31,17 @@ impl Index {
         signs.iter().filter(move |(sign, _)| is_like(word, sign)).map(|(_, runtime)| *runtime)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sign_begins_with_a_letter_that_is_looked_up() {
+        for index in [&COMMANDS, &VARIABLES, &IMAGES] {
+            for (sign, runtime) in index.0.iter().flatten() {
+                assert!(index.of(sign).any(|found| found == *runtime), "{sign}");
+            }
+        }
+    }
+}

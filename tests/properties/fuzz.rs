@@ -10,9 +10,16 @@ use std::{
 };
 
 use podfit::policy;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{checks::TARGETS, choices::Random, mutation::mutated, pods, policies, request::request, yaml};
+use super::{
+    checks::TARGETS,
+    choices::Random,
+    mutation::mutated,
+    pods, policies,
+    request::{request, review_body},
+    yaml,
+};
 
 #[test]
 fn any_body_gets_an_answer() {
@@ -101,5 +108,5 @@ fn body(random: &mut Random) -> String {
     let old = if random.below(2) == 0 { Value::Null } else { pods::pod(&mut random.choices()) };
     let operation = if old.is_null() { "CREATE" } else { "UPDATE" };
     let request = request(group, kind, operation, &object, &old);
-    json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}).to_string()
+    review_body(&request).to_string()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::request::request;
+use super::request::{request, review_body};
 
 /// The server's own bound on a body.
 pub const LARGEST: usize = 8 << 20;
@@ -102,7 +102,7 @@ fn numbered(open: &str, value: &str, close: &str) -> String {
 /// About a Pod.
 fn review(operation: &str, object: &Value, old_object: &Value) -> String {
     let request = request("", "Pod", operation, object, old_object);
-    json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}).to_string()
+    review_body(&request).to_string()
 }
 
 /// A review whose object is any text.

@@ -17,23 +17,10 @@ use super::{
     checks::strict::{self, Applied},
     pods::{self, SECRET},
     policies,
-    request::{NAMESPACE, request},
+    request::{NAMESPACE, request, review_body},
     world::{Case, answer, answer_body, cases, choices, config, judged, patch_in, patch_of, patched, told},
     yaml,
 };
-
-fn alike_in_both_layouts(phase: Phase, request: &Value, case: &Case) -> Result<(), TestCaseError> {
-    let body = json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request});
-    let ask = |body: String| answer_body(phase, body.as_bytes(), &case.policies);
-    let (compact, wide) = (ask(body.to_string()), ask(serde_json::to_string_pretty(&body).unwrap()));
-    prop_assert_eq!(compact.record.decision, wide.record.decision);
-    prop_assert_eq!(&compact.record.skips, &wide.record.skips);
-    // What does not decode is told with its line.
-    if wide.record.decision != Decision::Failed {
-        prop_assert_eq!(String::from_utf8(compact.body), String::from_utf8(wide.body));
-    }
-    Ok(())
-}
 
 proptest! {
     #![proptest_config(config())]
@@ -292,6 +279,19 @@ proptest! {
         let turned: Vec<String> = texts.iter().rev().cloned().collect();
         prop_assert_eq!(set, policies::compile(&turned));
     }
+}
+
+fn alike_in_both_layouts(phase: Phase, request: &Value, case: &Case) -> Result<(), TestCaseError> {
+    let body = review_body(request);
+    let ask = |body: String| answer_body(phase, body.as_bytes(), &case.policies);
+    let (compact, wide) = (ask(body.to_string()), ask(serde_json::to_string_pretty(&body).unwrap()));
+    prop_assert_eq!(compact.record.decision, wide.record.decision);
+    prop_assert_eq!(&compact.record.skips, &wide.record.skips);
+    // What does not decode is told with its line.
+    if wide.record.decision != Decision::Failed {
+        prop_assert_eq!(String::from_utf8(compact.body), String::from_utf8(wide.body));
+    }
+    Ok(())
 }
 
 /// The patch of a case, and the Pod with it; nothing where the Pod does not decode.

@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 
 pub const NAMESPACE: &str = "default";
 
+/// The body that a request comes in.
+pub fn review_body(request: &Value) -> Value {
+    json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request})
+}
+
 /// About an object, as kube-apiserver writes it.
 pub fn request(group: &str, kind: &str, operation: &str, object: &Value, old_object: &Value) -> Value {
     json!({

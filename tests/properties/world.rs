@@ -18,9 +18,13 @@ use proptest::{
     prelude::{ProptestConfig, Strategy, any},
     test_runner::RngSeed,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{choices::Choices, pods, policies, request::NAMESPACE};
+use super::{
+    choices::Choices,
+    pods, policies,
+    request::{NAMESPACE, review_body},
+};
 
 pub const TODAY: Date = date(2026, 11, 22);
 
@@ -100,8 +104,7 @@ pub fn told(verdict: &Verdict<'_>) -> Vec<String> {
 }
 
 pub fn answer(phase: Phase, request: &Value, policies: &PolicySet) -> Answer {
-    let body = json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request});
-    answer_body(phase, body.to_string().as_bytes(), policies)
+    answer_body(phase, review_body(request).to_string().as_bytes(), policies)
 }
 
 pub fn answer_body(phase: Phase, body: &[u8], policies: &PolicySet) -> Answer {
