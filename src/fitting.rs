@@ -90,10 +90,17 @@ pub struct Fitting<'a> {
     cpu_default: Option<&'a DefaultLimit>,
     memory_default: Option<&'a DefaultLimit>,
     /// Variables that are being injected.
-    added: SmallVec<[&'a str; 8]>,
+    added: SmallVec<[&'a str; 16]>,
     /// Command and args word by word, and the image: many variables ask.
-    words: OnceCell<Vec<&'a str>>,
+    words: OnceCell<Words<'a>>,
     image: OnceCell<Result<Image<'a>, ImageError>>,
+}
+
+/// Command and args word by word, scripts of `sh -c` too, and the components of the image's name behind them.
+#[derive(Clone)]
+struct Words<'a> {
+    all: SmallVec<[&'a str; 8]>,
+    of_command: usize,
 }
 
 /// A limit or request that values are computed from.
@@ -256,22 +263,23 @@ impl<'a> Fitting<'a> {
         }
         let is_asked_for = |word: &&str| patterns.iter().any(|pattern| is_like(word, pattern));
         let is_program = |word: &&str| word.rsplit_once('/').is_some_and(|(_, program)| is_asked_for(&program));
-        let mut words = self.words().iter().copied();
-        let word = words.find(|word| is_asked_for(word) || is_program(word));
-        word.or_else(|| self.image().ok()?.components().find(is_asked_for))
+        self.words().all.iter().copied().find(|word| is_asked_for(word) || is_program(word))
     }
 
     /// Whether a word of command or args holds a text.
     pub fn some_word_has(&self, part: &str) -> bool {
-        self.words().iter().any(|word| word.contains(part))
+        let words = self.words();
+        words.all[..words.of_command].iter().any(|word| word.contains(part))
     }
 
-    /// Command and args word by word, scripts of `sh -c` too.
-    fn words(&self) -> &[&'a str] {
+    fn words(&self) -> &Words<'a> {
         self.words.get_or_init(|| {
             let container = self.at.container;
-            let words = container.command.iter().chain(container.args.iter());
-            words.flat_map(|word| word.as_str().split_whitespace()).collect()
+            let command = container.command.iter().chain(container.args.iter());
+            let mut all: SmallVec<_> = command.flat_map(|word| word.as_str().split_whitespace()).collect();
+            let of_command = all.len();
+            all.extend(self.image().iter().flat_map(Image::components));
+            Words { all, of_command }
         })
     }
 

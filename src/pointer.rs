@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
+use crate::json::push_number;
+
 /// Appends `/token`, escaped.
 pub fn push(pointer: &mut String, token: &str) {
     pointer.push('/');
@@ -16,8 +18,8 @@ pub fn push(pointer: &mut String, token: &str) {
 
 /// Appends `/index`.
 pub fn push_index(pointer: &mut String, index: usize) {
-    // Writing to a String cannot fail.
-    let _ = write!(pointer, "/{index}");
+    pointer.push('/');
+    push_number(pointer, index);
 }
 
 /// The tokens of a pointer, unescaped.

@@ -33,7 +33,7 @@ pub fn judge<'a>(governed: &Governed<'a, RuntimeSizing>, fitting: &mut Fitting<'
     }
     let mut report = Report { rule: Rule::RuntimeSizing, mode: settings.mode, policy: governed.policy, verdict };
     let first = report.verdict.findings.len();
-    let mut seen_shared: Vec<&str> = Vec::new();
+    let mut seen_shared: SmallVec<[&str; 4]> = SmallVec::new();
     for (runtime, signal) in chosen(settings, fitting) {
         for variable in runtime.variables.iter().filter(|variable| !is_platforms(variable.name, settings)) {
             let Some(wanted) = Wanted::of(runtime, variable, signal, settings, fitting) else { continue };
@@ -63,7 +63,7 @@ type Chosen<'a> = (&'static Runtime, Option<Signal<'a>>);
 
 /// The runtimes of a container: the annotation's, else the policy's and the detected ones, in the catalogue's order. Those
 /// that nothing gives away come along for their opt-in variables, where there is any.
-fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> SmallVec<[Chosen<'a>; 2]> {
+fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> SmallVec<[Chosen<'a>; runtimes::ALL.len()]> {
     let named = fitting.pod.wishes.runtimes(fitting.at.name());
     // Asked for the first runtime that neither annotation nor policy names, if there is one.
     let detected = LazyCell::new(|| {

@@ -15,9 +15,9 @@ pub fn older_tag<'i>(image: &Image<'i>, variable: &Variable) -> Option<&'i str> 
     let tag = image.tag?;
     // Folders before it, and products that run on it, count versions of their own.
     let repository = image.components().next_back()?;
-    let has = |runtime: &&Runtime| runtime.variables.iter().any(|of| of.name == variable.name);
-    let runtime = ALL.into_iter().find(has)?;
-    (runtime.signs.images.contains(&repository) && is_older(tag, variable.since)).then_some(tag)
+    let is_its_own = |runtime: &Runtime| runtime.variables.iter().any(|of| std::ptr::eq(of, variable));
+    let mut of_repository = ALL.into_iter().filter(|runtime| runtime.signs.images.contains(&repository));
+    (of_repository.any(is_its_own) && is_older(tag, variable.since)).then_some(tag)
 }
 
 /// Before 3.13: `3.12-slim`. Before 8u191 and 10: `8u181-jdk`, `9`, not `8u392`. `3` and `slim` may be anything.
