@@ -4,15 +4,12 @@
 use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 
 use hyper::service::service_fn;
+use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
-use tokio::{
-    net::TcpListener,
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 use tokio_rustls::TlsAcceptor;
 
-mod admin;
+mod apart;
 mod bounds;
 mod certificate;
 mod dashboard;
@@ -33,7 +30,7 @@ pub use certificate::CertificateError;
 pub use reload::{Policies, ReloadError};
 pub use settings::{CertificateFrom, FromCluster, Settings};
 
-use admin::Admin;
+use apart::Apart;
 use certificate::Followed;
 use dashboard::Dashboard;
 use health::Health;
@@ -67,6 +64,8 @@ pub enum StartError {
     Listen(#[from] io::Error),
     #[error("TLS")]
     Tls(#[from] rustls::Error),
+    #[error("the webhook port ended before it was told to; this is a bug")]
+    Ended,
 }
 
 /// Serves until `shutdown` resolves, to how long new connections are still accepted after it: endpoints need a moment to
@@ -74,7 +73,7 @@ pub enum StartError {
 ///
 /// # Errors
 ///
-/// Where a certificate, a policy or a CA cannot be loaded at the start. Once it serves, it returns `Ok`.
+/// Where a certificate, a policy or a CA cannot be loaded at the start. Once it serves, only a bug is an error.
 pub async fn run(
     settings: Settings,
     listeners: Listeners,
@@ -100,22 +99,23 @@ pub async fn run(
     let (bounds, policies) = (settings.bounds, settings.policies);
     let mut background = JoinSet::new();
     background.spawn(reload::poll(Watched::new(certificate, policies, Arc::clone(&metrics)), bounds.poll));
-    let _admin = Admin::start(listeners.admin, routes::admin(Arc::clone(&health), metrics, dashboard), bounds)?;
+    let router = TowerToHyperService::new(routes::admin(Arc::clone(&health), metrics, dashboard));
+    let _admin = Apart::serve("admin", Port::plain(router, bounds.of_admin()), listeners.admin, Duration::ZERO)?;
 
     let webhook = Arc::new(webhook);
     let service = service_fn(move |request| Arc::clone(&webhook).answer(routes::webhook(&request), request));
-    let port = Port::encrypted(TlsAcceptor::from(tls), service, bounds);
-    let connections = port.serve(listeners.webhook, drain(shutdown, &health)).await;
-    if timeout(bounds.drain, connections.shutdown()).await.is_err() {
-        tracing::warn!("stopped with connections still open");
-    }
-    Ok(())
-}
+    let reviews = Port::encrypted(TlsAcceptor::from(tls), service, bounds);
+    let mut reviews = Apart::serve("reviews", reviews, listeners.webhook, bounds.drain)?;
 
-/// Not ready at once; resolves when the webhook port may be closed.
-async fn drain(shutdown: impl Future<Output = Duration>, health: &Health) {
-    let linger = shutdown.await;
+    let linger = tokio::select! {
+        linger = shutdown => linger,
+        () = reviews.ended() => return Err(StartError::Ended),
+    };
     health.drain();
     tracing::info!(linger_seconds = linger.as_secs(), "stopping");
     sleep(linger).await;
+    if !reviews.stop().await {
+        tracing::warn!("stopped with connections still open");
+    }
+    Ok(())
 }

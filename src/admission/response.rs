@@ -252,7 +252,9 @@ fn join<'w>(words: impl Iterator<Item = [&'w str; 5]>) -> String {
         if count > 0 {
             text.push(' ');
         }
-        word.iter().for_each(|part| text.push_str(part));
+        for part in word {
+            text.push_str(part);
+        }
         (last, count) = (Some(word), count + 1);
     }
     cut(clean(text), MAX_AUDIT_BYTES)

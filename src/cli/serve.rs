@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use tokio::{
     net::TcpListener,
-    runtime::Runtime,
+    runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
 use tracing::level_filters::LevelFilter;
@@ -89,7 +89,8 @@ impl Serve {
         // Whoever makes a TLS configuration without naming a provider gets this one. It is set already only in tests.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let log = log::start(self.log_format.unwrap_or_else(Format::of_terminal), self.log_level)?;
-        let runtime = Runtime::new().context("start the runtime")?;
+        // Both ports have threads of their own: this one is for what is done beside them.
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
         let served = runtime.block_on(self.serve(asked, &log));
         // A look at a file that hangs must not keep the process.
         runtime.shutdown_background();

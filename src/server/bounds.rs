@@ -8,7 +8,7 @@ pub struct Bounds {
     pub body_bytes: usize,
     /// All bodies that are being read or judged; beyond it 503. One of the largest, and room for others beside it.
     pub in_flight_bytes: usize,
-    /// A larger body is judged apart from the others, one at a time: it takes milliseconds and megabytes.
+    /// A larger body is judged apart from the others, one at a time: it may take milliseconds and megabytes.
     pub ordinary_bytes: usize,
     /// Read and thrown away of a body that is refused, so that its sender gets to read the answer.
     pub discarded_bytes: usize,
@@ -37,7 +37,7 @@ impl Default for Bounds {
         Self {
             body_bytes: 8 << 20,
             in_flight_bytes: 10 << 20,
-            ordinary_bytes: 256 << 10,
+            ordinary_bytes: 64 << 10,
             discarded_bytes: 64 << 20,
             connections: 4096,
             admin_connections: 64,
@@ -49,5 +49,16 @@ impl Default for Bounds {
             poll: Duration::from_secs(2),
             drain: Duration::from_secs(20),
         }
+    }
+}
+
+/// A browser sends the cookies of whatever else it has seen on `localhost`.
+const BROWSER_HEAD_BYTES: usize = 64 << 10;
+
+impl Bounds {
+    /// Those of the admin port. Whoever says nothing gives its place back soon: the kubelet's probes need one.
+    pub(super) fn of_admin(self) -> Self {
+        let (connections, idle) = (self.admin_connections, self.handshake);
+        Self { connections, idle, head_bytes: BROWSER_HEAD_BYTES, ..self }
     }
 }
