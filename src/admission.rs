@@ -3,6 +3,7 @@
 
 use jiff::civil::Date;
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 
 use crate::{
     fitting::{self, Pod},
@@ -31,6 +32,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// In the order in which they are declared, as `Rule::ALL`.
+    pub const ALL: [Self; 2] = [Self::Mutate, Self::Validate];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mutate => "mutate",
@@ -136,8 +140,8 @@ pub struct Record {
     pub user: String,
     /// Each with its reason.
     pub findings: Vec<(Rule, Mode, &'static str)>,
-    pub injections: Vec<Rule>,
-    pub skips: Vec<(Rule, SkipReason)>,
+    pub injections: SmallVec<[Rule; 16]>,
+    pub skips: SmallVec<[(Rule, SkipReason); 16]>,
     /// The denial, the warnings or the failure, on one line.
     pub message: String,
 }
@@ -420,8 +424,8 @@ impl Record {
             kind: String::new(),
             user: String::new(),
             findings: Vec::new(),
-            injections: Vec::new(),
-            skips: Vec::new(),
+            injections: SmallVec::new(),
+            skips: SmallVec::new(),
             message,
         }
     }

@@ -5,6 +5,7 @@
 use std::{ops::Range, sync::LazyLock};
 
 use memchr::{memchr, memmem::Finder};
+use smallvec::SmallVec;
 
 use crate::injected::Injected;
 
@@ -51,8 +52,8 @@ pub fn lean(body: &str) -> Option<Lean<'_>> {
 /// Where they stand. A list is left out where its first `]` is its end: managed fields hold no lists. Were it that of a list
 /// within, as many brackets would be left over as were opened before it, and the rest would be no JSON: then the body is to be
 /// read as it came. What is wrong within the list alone is not noticed, as nobody reads it.
-fn managed_fields(body: &str) -> Option<Vec<Range<usize>>> {
-    let mut cuts = Vec::with_capacity(3);
+fn managed_fields(body: &str) -> Option<SmallVec<[Range<usize>; 3]>> {
+    let mut cuts = SmallVec::new();
     let mut from = 0;
     while let Some(at) = MANAGED_FINDER.find(&body.as_bytes()[from..]) {
         let start = from + at;

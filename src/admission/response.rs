@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, sync::LazyLock};
 
 use base64::engine::{Engine as _, Simd, general_purpose::PAD};
+use smallvec::SmallVec;
 
 use super::{Answer, Decision, Phase, Record, head::Head};
 use crate::{
@@ -23,6 +24,8 @@ pub const MAX_WARNINGS: usize = 20;
 const MAX_WARNING_CHARACTERS: usize = 256;
 /// A name in the log: twice what the API lets a name be.
 const MAX_RECORDED_BYTES: usize = 512;
+/// What an answer takes, mostly, but for its patch.
+const USUAL_BYTES: usize = 512;
 /// An audit annotation is for grouping, not for reading.
 const MAX_AUDIT_WORDS: usize = 200;
 const MAX_AUDIT_BYTES: usize = 4_000;
@@ -51,7 +54,7 @@ impl<'r> Response<'r> {
     }
 
     pub fn write(self) -> Answer {
-        let mut json = String::with_capacity(256);
+        let mut json = String::with_capacity(USUAL_BYTES);
         json.push_str(r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#);
         push_text(&mut json, &self.head.uid);
         json.push_str(if self.denial.is_none() { r#","allowed":true"# } else { r#","allowed":false"# });
@@ -83,8 +86,8 @@ impl<'r> Response<'r> {
             kind: recorded(&self.head.kind),
             user: recorded(self.head.user()),
             findings: Vec::new(),
-            injections: Vec::new(),
-            skips: Vec::new(),
+            injections: SmallVec::new(),
+            skips: SmallVec::new(),
             message,
         }
     }
@@ -240,7 +243,9 @@ pub fn audit_annotations(verdict: &Verdict<'_>) -> Vec<(&'static str, String)> {
 
 /// Each word, in its parts, once where it stands several times in a row.
 fn join<'w>(words: impl Iterator<Item = [&'w str; 5]>) -> String {
-    let mut text = String::new();
+    let mut words = words.peekable();
+    // Where there is nothing to say, nothing is allocated.
+    let mut text = String::with_capacity(if words.peek().is_some() { USUAL_BYTES } else { 0 });
     let (mut last, mut count) = (None, 0);
     for word in words {
         if last == Some(word) {

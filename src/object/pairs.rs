@@ -11,6 +11,8 @@ use serde_json::value::RawValue;
 
 use super::{Text, spend_one_element};
 
+/// Labels and annotations that most Pods have.
+const USUAL_PAIRS: usize = 8;
 /// Characters of a key in an error; a label's or annotation's has no more than a prefix of 253 and a name of 63.
 const LONGEST_SHOWN_KEY: usize = 317;
 
@@ -118,7 +120,7 @@ impl<'de> Visitor<'de> for PairsVisitor {
         Ok(Pairs::default())
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
-        let mut pairs: Vec<(Cow<'de, str>, PairValue<'de>)> = Vec::new();
+        let mut pairs: Vec<(Cow<'de, str>, PairValue<'de>)> = Vec::with_capacity(USUAL_PAIRS);
         while let Some((Text(key), value)) = map.next_entry()? {
             spend_one_element().map_err(A::Error::custom)?;
             pairs.push((key, value));

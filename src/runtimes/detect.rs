@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeSet, fmt};
 
+use smallvec::SmallVec;
+
 use super::{ALL, Runtime, Variable, signs};
 use crate::{
     image::Image,
@@ -179,8 +181,8 @@ fn by_command<'a>(container: &'a Container<'_>) -> Vec<(&'static Runtime, Signal
     if container.command.is_empty() && container.args.is_empty() {
         return Vec::new();
     }
-    let mut words: Vec<&str> = Vec::with_capacity(container.command.len() + container.args.len());
-    words.extend(container.command.iter().chain(container.args.iter()).map(|word| word.as_str()));
+    let words = container.command.iter().chain(container.args.iter()).map(|word| word.as_str());
+    let words: SmallVec<[&str; 16]> = words.collect();
     let words = unwrapped(&words);
     if let Some(script) = script(words) {
         let mut programs = shell_commands(script).into_iter().map(|command| by_program(unwrapped(&command)));

@@ -65,6 +65,8 @@ impl Refused {
 
 #[cfg(test)]
 mod tests {
+    use smallvec::SmallVec;
+
     use super::*;
     use crate::admission::{Decision, Operation, Phase};
 
@@ -113,8 +115,8 @@ mod tests {
                 (Rule::Probes, Mode::Warn, "no probe"),
                 tag,
             ],
-            injections: Vec::new(),
-            skips: Vec::new(),
+            injections: SmallVec::new(),
+            skips: SmallVec::new(),
             message: "the image \"secret\"".to_owned(),
         }
     }
