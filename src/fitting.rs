@@ -91,16 +91,17 @@ pub struct Fitting<'a> {
     memory_default: Option<&'a DefaultLimit>,
     /// Variables that are being injected.
     added: SmallVec<[&'a str; 16]>,
-    /// Command and args word by word, and the image: many variables ask.
+    /// What many variables ask for.
     words: OnceCell<Words<'a>>,
     image: OnceCell<Result<Image<'a>, ImageError>>,
 }
 
-/// Command and args word by word, scripts of `sh -c` too, and the components of the image's name behind them.
 #[derive(Clone)]
 struct Words<'a> {
-    all: SmallVec<[&'a str; 8]>,
-    of_command: usize,
+    /// Of command and args, scripts of `sh -c` too.
+    command: SmallVec<[&'a str; 8]>,
+    /// Of the image's name.
+    components: SmallVec<[&'a str; 4]>,
 }
 
 /// A limit or request that values are computed from.
@@ -263,23 +264,24 @@ impl<'a> Fitting<'a> {
         }
         let is_asked_for = |word: &&str| patterns.iter().any(|pattern| is_like(word, pattern));
         let is_program = |word: &&str| word.rsplit_once('/').is_some_and(|(_, program)| is_asked_for(&program));
-        self.words().all.iter().copied().find(|word| is_asked_for(word) || is_program(word))
+        let Words { command, components } = self.words();
+        let word = command.iter().find(|word| is_asked_for(word) || is_program(word));
+        word.or_else(|| components.iter().find(|component| is_asked_for(component))).copied()
     }
 
     /// Whether a word of command or args holds a text.
     pub fn some_word_has(&self, part: &str) -> bool {
-        let words = self.words();
-        words.all[..words.of_command].iter().any(|word| word.contains(part))
+        self.words().command.iter().any(|word| word.contains(part))
     }
 
     fn words(&self) -> &Words<'a> {
         self.words.get_or_init(|| {
             let container = self.at.container;
             let command = container.command.iter().chain(container.args.iter());
-            let mut all: SmallVec<_> = command.flat_map(|word| word.as_str().split_whitespace()).collect();
-            let of_command = all.len();
-            all.extend(self.image().iter().flat_map(Image::components));
-            Words { all, of_command }
+            Words {
+                command: command.flat_map(|word| word.as_str().split_whitespace()).collect(),
+                components: self.image().iter().flat_map(Image::components).collect(),
+            }
         })
     }
 
