@@ -19,7 +19,7 @@ use rustls::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    runtime::Runtime,
+    runtime,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -29,7 +29,8 @@ fn main() -> Result<()> {
     let arguments: Vec<_> = env::args().skip(1).collect();
     let [address, certificate, key] = arguments.as_slice() else { bail!("usage: bare-server ADDRESS CERTIFICATE KEY") };
     let tls = tls(Path::new(certificate), Path::new(key))?;
-    Runtime::new()?.block_on(serve(address.parse().context("ADDRESS")?, tls))
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(address.parse().context("ADDRESS")?, tls))
 }
 
 async fn serve(address: SocketAddr, tls: TlsAcceptor) -> Result<()> {

@@ -20,8 +20,9 @@ struct Length {
     reviews: u32,
 }
 
-const USUAL: Length = Length { rounds: 5, reviews: 20_000 };
-const SHORT: Length = Length { rounds: 5, reviews: 6_000 };
+// A shared machine changes its speed within seconds: many short rounds tell more than a few long ones.
+const USUAL: Length = Length { rounds: 25, reviews: 4_000 };
+const SHORT: Length = Length { rounds: 15, reviews: 2_000 };
 
 /// What one case cost.
 struct Cost {

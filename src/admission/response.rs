@@ -54,7 +54,8 @@ impl<'r> Response<'r> {
     }
 
     pub fn write(self) -> Answer {
-        let mut json = String::with_capacity(USUAL_BYTES);
+        let of_patch = self.patch.as_ref().map_or(0, |patch| base64_length(patch));
+        let mut json = String::with_capacity(USUAL_BYTES + of_patch);
         json.push_str(r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#);
         push_text(&mut json, &self.head.uid);
         json.push_str(if self.denial.is_none() { r#","allowed":true"# } else { r#","allowed":false"# });
@@ -178,13 +179,17 @@ pub fn in_brief(finding: &Finding<'_>, object: &Workload<'_>) -> String {
     }
 }
 
+/// Of a text when it is in base64.
+fn base64_length(patch: &str) -> usize {
+    patch.len().div_ceil(3) * 4
+}
+
 /// In base64, written where it belongs: a patch is the most of an answer, and was an eighth of a review's cost while it was
 /// encoded byte by byte.
 fn push_patch(body: &mut Vec<u8>, patch: &str) {
     static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
     const BEFORE: &[u8] = br#","patchType":"JSONPatch","patch":""#;
-    let length = patch.len().div_ceil(3) * 4;
-    body.reserve_exact(BEFORE.len() + length + br#""}}"#.len());
+    let length = base64_length(patch);
     body.extend_from_slice(BEFORE);
     let start = body.len();
     body.resize(start + length, 0);

@@ -1,8 +1,13 @@
 //! From a request to its body bytes, under the bounds: size, bytes in flight, time. `webhook.rs` calls it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::Poll,
 };
 
 use http_body_util::BodyExt;
@@ -56,7 +61,7 @@ impl Intake {
 
     /// The whole body, or why not; never later than `deadline`. `waits` says whether the sender has not begun yet.
     pub(super) async fn read(&self, body: &mut Incoming, waits: bool, deadline: Instant) -> Result<Held, Refusal> {
-        let outcome = timeout_at(deadline, self.gather(body)).await.unwrap_or(Err(Refusal::Late));
+        let outcome = in_time(deadline, self.gather(body)).await.unwrap_or(Err(Refusal::Late));
         if matches!(outcome, Err(Refusal::TooLarge(_) | Refusal::Busy)) && !waits {
             // Closing on a sender that still writes would reset the connection under our answer.
             let _ = Box::pin(timeout_at(deadline, self.discard(body))).await;
@@ -109,6 +114,15 @@ impl Intake {
             let Some(after) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
             left = after;
         }
+    }
+}
+
+/// Most bodies are there with their head, and a clock that is not needed costs as much as its future.
+async fn in_time<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => timeout_at(deadline, future).await.ok(),
     }
 }
 
