@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 use tokio_rustls::TlsAcceptor;
 
-mod apart;
 mod bounds;
 mod certificate;
 mod dashboard;
@@ -19,6 +18,7 @@ mod intake;
 mod listen;
 pub mod log;
 mod metrics;
+mod port_thread;
 mod refusals;
 mod reload;
 mod routes;
@@ -30,12 +30,12 @@ pub use certificate::CertificateError;
 pub use reload::{Policies, ReloadError};
 pub use settings::{CertificateFrom, FromCluster, Settings};
 
-use apart::Apart;
 use certificate::Followed;
 use dashboard::Dashboard;
 use health::Health;
 use listen::Port;
 use metrics::Metrics;
+use port_thread::PortThread;
 use refusals::Refusals;
 use reload::Watched;
 use webhook::Webhook;
@@ -47,7 +47,7 @@ pub struct Listeners {
     pub admin: TcpListener,
 }
 
-/// Why the server does not start. Each names the setting.
+/// Why the server does not start, with the setting; or has ended of itself.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("--policy (PODFIT_POLICY) {}", path.display())]
@@ -100,22 +100,27 @@ pub async fn run(
     let mut background = JoinSet::new();
     background.spawn(reload::poll(Watched::new(certificate, policies, Arc::clone(&metrics)), bounds.poll));
     let router = TowerToHyperService::new(routes::admin(Arc::clone(&health), metrics, dashboard));
-    let _admin = Apart::serve("admin", Port::plain(router, bounds.of_admin()), listeners.admin, Duration::ZERO)?;
+    let _admin = PortThread::start("admin", Port::plain(router, bounds.of_admin()), listeners.admin, Duration::ZERO)?;
 
     let webhook = Arc::new(webhook);
     let service = service_fn(move |request| Arc::clone(&webhook).answer(routes::webhook(&request), request));
     let reviews = Port::encrypted(TlsAcceptor::from(tls), service, bounds);
-    let mut reviews = Apart::serve("reviews", reviews, listeners.webhook, bounds.drain)?;
+    let mut reviews = PortThread::start("reviews", reviews, listeners.webhook, bounds.drain)?;
 
-    let linger = tokio::select! {
-        linger = shutdown => linger,
+    tokio::select! {
+        () = drain(shutdown, &health) => {}
         () = reviews.ended() => return Err(StartError::Ended),
-    };
-    health.drain();
-    tracing::info!(linger_seconds = linger.as_secs(), "stopping");
-    sleep(linger).await;
+    }
     if !reviews.stop().await {
         tracing::warn!("stopped with connections still open");
     }
     Ok(())
+}
+
+/// Not ready at once; resolves when the webhook port may be closed.
+async fn drain(shutdown: impl Future<Output = Duration>, health: &Health) {
+    let linger = shutdown.await;
+    health.drain();
+    tracing::info!(linger_seconds = linger.as_secs(), "stopping");
+    sleep(linger).await;
 }

@@ -26,6 +26,7 @@ const MAX_WARNING_CHARACTERS: usize = 256;
 const MAX_RECORDED_BYTES: usize = 512;
 /// What an answer takes, mostly, but for its patch.
 const USUAL_BYTES: usize = 512;
+const USUAL_AUDIT_BYTES: usize = 256;
 /// An audit annotation is for grouping, not for reading.
 const MAX_AUDIT_WORDS: usize = 200;
 const MAX_AUDIT_BYTES: usize = 4_000;
@@ -190,6 +191,8 @@ fn push_patch(body: &mut Vec<u8>, patch: &str) {
     static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
     const BEFORE: &[u8] = br#","patchType":"JSONPatch","patch":""#;
     let length = base64_length(patch);
+    // Warnings may have taken the room that was made for it.
+    body.reserve_exact(BEFORE.len() + length + br#""}}"#.len());
     body.extend_from_slice(BEFORE);
     let start = body.len();
     body.resize(start + length, 0);
@@ -250,7 +253,7 @@ pub fn audit_annotations(verdict: &Verdict<'_>) -> Vec<(&'static str, String)> {
 fn join<'w>(words: impl Iterator<Item = [&'w str; 5]>) -> String {
     let mut words = words.peekable();
     // Where there is nothing to say, nothing is allocated.
-    let mut text = String::with_capacity(if words.peek().is_some() { USUAL_BYTES } else { 0 });
+    let mut text = String::with_capacity(if words.peek().is_some() { USUAL_AUDIT_BYTES } else { 0 });
     let (mut last, mut count) = (None, 0);
     for word in words {
         if last == Some(word) {

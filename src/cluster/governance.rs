@@ -113,7 +113,7 @@ impl Governance {
         news.ok()
     }
 
-    /// Compiling thousands of namespaces takes long enough to keep a worker from its reviews.
+    /// Compiling thousands of namespaces takes long enough to keep signals and leases waiting.
     async fn rewrite(&self, write: impl FnOnce(&Book) + Send + 'static) {
         let book = Arc::clone(&self.book);
         if let Err(failure) = spawn_blocking(move || write(&book)).await {

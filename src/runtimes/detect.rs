@@ -17,7 +17,7 @@ pub fn older_tag<'i>(image: &Image<'i>, variable: &Variable) -> Option<&'i str> 
     let tag = image.tag?;
     // Folders before it, and products that run on it, count versions of their own.
     let repository = image.components().next_back()?;
-    let is_its_own = |runtime: &Runtime| runtime.variables.iter().any(|of| std::ptr::eq(of, variable));
+    let is_its_own = |runtime: &Runtime| runtime.variables.iter().any(|of| of.name == variable.name);
     let mut of_repository = ALL.into_iter().filter(|runtime| runtime.signs.images.contains(&repository));
     (of_repository.any(is_its_own) && is_older(tag, variable.since)).then_some(tag)
 }

@@ -37,7 +37,7 @@ impl Default for Bounds {
         Self {
             body_bytes: 8 << 20,
             in_flight_bytes: 10 << 20,
-            ordinary_bytes: 64 << 10,
+            ordinary_bytes: 128 << 10,
             discarded_bytes: 64 << 20,
             connections: 4096,
             admin_connections: 64,

@@ -27,6 +27,8 @@ pub(super) enum Refusal {
     TooLarge(usize),
     #[error("too many bytes in flight, try again")]
     Busy,
+    #[error("too many large reviews wait for their turn, try again")]
+    Crowded,
     #[error("the review did not arrive in time")]
     Late,
     #[error("the review did not arrive whole: {0}")]

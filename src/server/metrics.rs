@@ -25,7 +25,7 @@ pub(super) struct Metrics {
     registry: Registry,
     reviews: Family<ReviewLabels, Counter>,
     /// By phase. These and the injections are counted in most reviews: a look into their family would cost more than that.
-    duration: [Histogram; 2],
+    duration: [Histogram; Phase::ALL.len()],
     findings: Family<FindingLabels, Counter>,
     /// By rule.
     injections: [Counter; Rule::ALL.len()],
@@ -267,6 +267,12 @@ impl Drop for InFlight<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_counts_at_its_own_place() {
+        assert_eq!(Phase::ALL.map(|phase| phase as usize), [0, 1]);
+        assert_eq!(Rule::ALL.map(|rule| rule as usize), [0, 1, 2, 3, 4]);
+    }
 
     #[test]
     fn every_event_is_one_line_of_the_page() {

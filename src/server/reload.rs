@@ -118,7 +118,7 @@ pub(super) async fn poll(mut watched: Watched, every: Duration) {
     let mut kept = watched.certificate.kept();
     loop {
         next(&mut ticks, &mut kept).await;
-        // Files may hang (a network volume), and a worker that waits for one answers no review.
+        // Files may hang (a network volume), and signals and the client of the API server share this thread.
         let Ok(back) = tokio::task::spawn_blocking(move || watched.look()).await else { return };
         watched = back;
     }

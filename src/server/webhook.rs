@@ -99,10 +99,10 @@ impl Webhook {
         }
     }
 
-    /// Away from the threads that answer ordinary reviews meanwhile.
+    /// Away from the thread that answers ordinary reviews meanwhile.
     async fn judge_apart(self: &Arc<Self>, phase: Phase, held: Held, deadline: Instant) -> Response<Full<Bytes>> {
         let Ok(Ok(turn)) = timeout_at(deadline, Arc::clone(&self.turn).acquire_owned()).await else {
-            return self.refuse(phase, &Refusal::Busy);
+            return self.refuse(phase, &Refusal::Crowded);
         };
         let webhook = Arc::clone(self);
         let judged = spawn_blocking(move || {
@@ -111,7 +111,7 @@ impl Webhook {
             webhook.judge(phase, &held.bytes)
         });
         // Only a runtime that is ending judges it no more.
-        judged.await.unwrap_or_else(|_| self.refuse(phase, &Refusal::Busy))
+        judged.await.unwrap_or_else(|_| self.refuse(phase, &Refusal::Crowded))
     }
 
     fn judge(&self, phase: Phase, body: &[u8]) -> Response<Full<Bytes>> {
@@ -133,7 +133,7 @@ impl Webhook {
         let (status, decision) = match refusal {
             Refusal::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, Decision::Invalid),
             Refusal::Broken(_) => (StatusCode::BAD_REQUEST, Decision::Invalid),
-            Refusal::Busy | Refusal::Late => (StatusCode::SERVICE_UNAVAILABLE, Decision::Failed),
+            Refusal::Busy | Refusal::Crowded | Refusal::Late => (StatusCode::SERVICE_UNAVAILABLE, Decision::Failed),
         };
         self.metrics.decision(phase, Operation::Other, decision);
         warn!(phase = phase.as_str(), status = status.as_u16(), reason = %refusal, "review not read");

@@ -13,16 +13,21 @@ use tokio::{net::TcpListener, runtime, sync::oneshot, time::timeout};
 
 use super::listen::Port;
 
-/// Served for as long as this lives.
-pub(super) struct Apart {
+/// Serves for as long as this lives.
+pub(super) struct PortThread {
     stop: oneshot::Sender<()>,
     /// Whether all connections ended in time.
     ended: oneshot::Receiver<bool>,
 }
 
-impl Apart {
+impl PortThread {
     /// `drain`: what open connections get at the end.
-    pub(super) fn serve<S, B>(name: &str, port: Port<S>, listener: TcpListener, drain: Duration) -> io::Result<Self>
+    pub(super) fn start<S, B>(
+        name: &'static str,
+        port: Port<S>,
+        listener: TcpListener,
+        drain: Duration,
+    ) -> io::Result<Self>
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
         S::Future: Send,
@@ -30,22 +35,27 @@ impl Apart {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let listener = listener.into_std()?;
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = {
-            let _of_its_own = runtime.enter();
-            TcpListener::from_std(listener)?
-        };
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let serve = async move {
+            let listener = TcpListener::from_std(listener)?;
             let connections = port.serve(listener, async { drop::<Result<(), _>>(stopped.await) }).await;
             // Nobody may be waiting for it.
             let _ = end.send(timeout(drain, connections.shutdown()).await.is_ok());
+            Ok(())
+        };
+        let run = move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+            let served = runtime.block_on(serve);
+            // Large bodies have been waited for.
+            runtime.shutdown_background();
+            served
         };
         thread::Builder::new().name(name.to_owned()).spawn(move || {
-            runtime.block_on(serve);
-            // A body that is judged apart is not waited for twice.
-            runtime.shutdown_background();
+            if let Err(error) = run() {
+                let error: io::Error = error;
+                tracing::error!(%error, name, "port");
+            }
         })?;
         Ok(Self { stop, ended })
     }
