@@ -43,6 +43,8 @@ pub enum Mode {
 }
 
 impl Mode {
+    pub const ALL: [Self; 5] = [Self::Disabled, Self::Inject, Self::Audit, Self::Warn, Self::Deny];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Disabled => "Disabled",

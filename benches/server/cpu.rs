@@ -21,8 +21,8 @@ struct Length {
 }
 
 // A shared machine changes its speed within seconds: many short rounds tell more than a few long ones.
-const USUAL: Length = Length { rounds: 25, reviews: 4_000 };
-const SHORT: Length = Length { rounds: 15, reviews: 2_000 };
+const USUAL: Length = Length { rounds: 15, reviews: 10_000 };
+const SHORT: Length = Length { rounds: 9, reviews: 4_000 };
 
 /// What one case cost.
 struct Cost {

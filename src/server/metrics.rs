@@ -14,22 +14,25 @@ use crate::{
     admission::{Decision, Operation, Phase, Record},
     policy::Mode,
     rules::Rule,
+    verdict::SkipReason,
 };
 
+mod places;
 mod read;
+
+use places::Places;
 
 /// Seconds: 10 µs to 2.6 s, by factors of four. A usual review takes some 20 µs.
 const BUCKETS: [f64; 10] = [1e-5, 4e-5, 1.6e-4, 6.4e-4, 2.56e-3, 1.024e-2, 4.096e-2, 0.163_84, 0.655_36, 2.621_44];
 
 pub(super) struct Metrics {
     registry: Registry,
-    reviews: Family<ReviewLabels, Counter>,
-    /// By phase. These and the injections are counted in most reviews: a look into their family would cost more than that.
+    reviews: Places<ReviewLabels, { Phase::ALL.len() * Operation::ALL.len() * Decision::ALL.len() }>,
+    /// By phase.
     duration: [Histogram; Phase::ALL.len()],
-    findings: Family<FindingLabels, Counter>,
-    /// By rule.
-    injections: [Counter; Rule::ALL.len()],
-    skipped: Family<SkipLabels, Counter>,
+    findings: Places<FindingLabels, { Rule::ALL.len() * Mode::ALL.len() }>,
+    injections: Places<RuleLabels, { Rule::ALL.len() }>,
+    skipped: Places<SkipLabels, { Rule::ALL.len() * SkipReason::ALL.len() }>,
     in_flight: Gauge,
     not_after: Gauge<f64, AtomicU64>,
     policy_reloads: Family<ResultLabels, Counter>,
@@ -39,7 +42,6 @@ pub(super) struct Metrics {
 }
 
 type Durations = Family<PhaseLabels, Histogram, fn() -> Histogram>;
-type Injections = Family<RuleLabels, Counter>;
 
 /// How a changed file ended.
 #[derive(Debug, Clone, Copy)]
@@ -102,16 +104,14 @@ struct StateLabels {
 impl Metrics {
     pub(super) fn new(lost_lines: &LostLines) -> Self {
         let duration = Durations::new_with_constructor(|| Histogram::new(BUCKETS));
-        let injections = Injections::default();
         let of_phase = |phase: Phase| duration.get_or_create_owned(&PhaseLabels { phase: phase.as_str() });
-        let of_rule = |rule: Rule| injections.get_or_create_owned(&RuleLabels { rule: rule.id() });
         let mut metrics = Self {
             registry: Registry::with_prefix("podfit"),
-            reviews: Family::default(),
+            reviews: Places::new(),
             duration: Phase::ALL.map(of_phase),
-            findings: Family::default(),
-            injections: Rule::ALL.map(of_rule),
-            skipped: Family::default(),
+            findings: Places::new(),
+            injections: Places::new(),
+            skipped: Places::new(),
             in_flight: Gauge::default(),
             not_after: Gauge::default(),
             policy_reloads: Family::default(),
@@ -119,7 +119,7 @@ impl Metrics {
             policies: Gauge::default(),
             exemptions: Family::default(),
         };
-        metrics.register(lost_lines, duration, injections);
+        metrics.register(lost_lines, duration);
         metrics.start_at_zero();
         metrics
     }
@@ -133,28 +133,40 @@ impl Metrics {
     pub(super) fn review(&self, record: &Record, took: Duration) {
         self.decision(record.phase, record.operation, record.decision);
         self.duration[record.phase as usize].observe(took.as_secs_f64());
-        for run in record.findings.chunk_by(|one, next| (one.0, one.1) == (next.0, next.1)) {
-            let (rule, mode, _) = run[0];
-            self.findings
-                .get_or_create(&FindingLabels { rule: rule.id(), mode: mode.as_str() })
-                .inc_by(run.len() as u64);
+        for (rule, mode, _) in &record.findings {
+            self.finding(*rule, *mode).inc();
         }
         for rule in &record.injections {
-            self.injections[*rule as usize].inc();
+            self.injection(*rule).inc();
         }
-        // They come in runs.
-        for run in record.skips.chunk_by(PartialEq::eq) {
-            let (rule, reason) = run[0];
-            self.skipped
-                .get_or_create(&SkipLabels { rule: rule.id(), reason: reason.as_str() })
-                .inc_by(run.len() as u64);
+        for (rule, reason) in &record.skips {
+            self.skip(*rule, *reason).inc();
         }
     }
 
     /// One review answered, also where its body never came to be judged.
     pub(super) fn decision(&self, phase: Phase, operation: Operation, decision: Decision) {
-        let labels = ReviewLabels { phase: phase.as_str(), operation: operation.as_str(), decision: decision.as_str() };
-        self.reviews.get_or_create(&labels).inc();
+        self.reviewed(phase, operation, decision).inc();
+    }
+
+    fn reviewed(&self, phase: Phase, operation: Operation, decision: Decision) -> &Counter {
+        let labels =
+            || ReviewLabels { phase: phase.as_str(), operation: operation.as_str(), decision: decision.as_str() };
+        self.reviews.at(place_of_review(phase, operation, decision), labels)
+    }
+
+    fn finding(&self, rule: Rule, mode: Mode) -> &Counter {
+        let labels = || FindingLabels { rule: rule.id(), mode: mode.as_str() };
+        self.findings.at(place_of_finding(rule, mode), labels)
+    }
+
+    fn injection(&self, rule: Rule) -> &Counter {
+        self.injections.at(rule as usize, || RuleLabels { rule: rule.id() })
+    }
+
+    fn skip(&self, rule: Rule, reason: SkipReason) -> &Counter {
+        let labels = || SkipLabels { rule: rule.id(), reason: reason.as_str() };
+        self.skipped.at(place_of_skip(rule, reason), labels)
     }
 
     pub(super) fn policy_reloads(&self, result: Reload) {
@@ -195,13 +207,13 @@ impl Metrics {
     }
 
     /// The library appends `_total` to counters and `_info` to infos.
-    fn register(&mut self, lost_lines: &LostLines, duration: Durations, injections: Injections) {
+    fn register(&mut self, lost_lines: &LostLines, duration: Durations) {
         let it = &mut self.registry;
-        it.register("reviews", "Reviews answered", self.reviews.clone());
+        self.reviews.register(it, "reviews", "Reviews answered");
         it.register("review_duration_seconds", "Time to judge one review", duration);
-        it.register("findings", "Findings by rule and mode", self.findings.clone());
-        it.register("injections", "Injections made", injections);
-        it.register("skipped", "Injections that must not be made, by reason", self.skipped.clone());
+        self.findings.register(it, "findings", "Findings by rule and mode");
+        self.injections.register(it, "injections", "Injections made");
+        self.skipped.register(it, "skipped", "Injections that must not be made, by reason");
         it.register("in_flight_reviews", "Reviews being read or judged", self.in_flight.clone());
         it.register(
             "certificate_not_after_seconds",
@@ -224,17 +236,13 @@ impl Metrics {
     fn start_at_zero(&self) {
         for phase in Phase::ALL {
             for decision in [Decision::Allowed, Decision::Warned, Decision::Denied, Decision::Failed] {
-                let labels = ReviewLabels {
-                    phase: phase.as_str(),
-                    operation: Operation::Create.as_str(),
-                    decision: decision.as_str(),
-                };
-                drop(self.reviews.get_or_create(&labels));
+                self.reviewed(phase, Operation::Create, decision);
             }
         }
         for rule in Rule::ALL {
+            self.injection(rule);
             for mode in [Mode::Deny, Mode::Warn, Mode::Audit] {
-                drop(self.findings.get_or_create(&FindingLabels { rule: rule.id(), mode: mode.as_str() }));
+                self.finding(rule, mode);
             }
         }
         for result in [Reload::Taken, Reload::Refused] {
@@ -243,6 +251,18 @@ impl Metrics {
             drop(self.certificate_reloads.get_or_create(&labels));
         }
     }
+}
+
+fn place_of_review(phase: Phase, operation: Operation, decision: Decision) -> usize {
+    (phase as usize * Operation::ALL.len() + operation as usize) * Decision::ALL.len() + decision as usize
+}
+
+fn place_of_finding(rule: Rule, mode: Mode) -> usize {
+    rule as usize * Mode::ALL.len() + mode as usize
+}
+
+fn place_of_skip(rule: Rule, reason: SkipReason) -> usize {
+    rule as usize * SkipReason::ALL.len() + reason as usize
 }
 
 impl Reload {
@@ -270,21 +290,28 @@ mod tests {
 
     #[test]
     fn each_counts_at_its_own_place() {
-        assert_eq!(Phase::ALL.map(|phase| phase as usize), [0, 1]);
-        assert_eq!(Rule::ALL.map(|rule| rule as usize), [0, 1, 2, 3, 4]);
+        fn in_order<T, const COUNT: usize>(all: [T; COUNT], place: fn(T) -> usize) {
+            assert!(all.map(place).into_iter().eq(0..COUNT));
+        }
+        in_order(Phase::ALL, |it| it as usize);
+        in_order(Operation::ALL, |it| it as usize);
+        in_order(Decision::ALL, |it| it as usize);
+        in_order(Rule::ALL, |it| it as usize);
+        in_order(Mode::ALL, |it| it as usize);
+        in_order(SkipReason::ALL, |it| it as usize);
     }
 
     #[test]
     fn every_event_is_one_line_of_the_page() {
         let metrics = Metrics::new(&LostLines::default());
         let _in_flight = metrics.begin();
-        metrics.skipped.get_or_create(&SkipLabels { rule: Rule::Probes.id(), reason: "a" }).inc();
+        metrics.skip(Rule::Probes, SkipReason::Batch).inc();
         metrics.decision(Phase::Validate, Operation::Create, Decision::Denied);
         metrics.policy_reloads(Reload::Refused);
         metrics.in_force(&Tally { policies: 2, active: 3, expiring: 1, expired: 4 }, None);
         let page = metrics.page().unwrap();
         for line in [
-            r#"podfit_skipped_total{rule="probes",reason="a"} 1"#,
+            r#"podfit_skipped_total{rule="probes",reason="batch"} 1"#,
             r#"podfit_reviews_total{phase="validate",operation="CREATE",decision="denied"} 1"#,
             r#"podfit_policy_reloads_total{result="refused"} 1"#,
             "podfit_policies 2",

@@ -1,6 +1,6 @@
 //! What was counted, read back for the dashboard: the same counters that `/metrics` shows.
 
-use super::{FindingLabels, Metrics, ReviewLabels, SkipLabels};
+use super::{Metrics, place_of_finding, place_of_review, place_of_skip};
 use crate::{
     admission::{Decision, Operation, Phase},
     policy::Mode,
@@ -10,17 +10,15 @@ use crate::{
 
 impl Metrics {
     pub(in crate::server) fn findings_of(&self, rule: Rule, mode: Mode) -> u64 {
-        let labels = FindingLabels { rule: rule.id(), mode: mode.as_str() };
-        self.findings.get(&labels).map_or(0, |counter| counter.get())
+        self.findings.counted(place_of_finding(rule, mode))
     }
 
     pub(in crate::server) fn injections_of(&self, rule: Rule) -> u64 {
-        self.injections[rule as usize].get()
+        self.injections.counted(rule as usize)
     }
 
     pub(in crate::server) fn skips_of(&self, rule: Rule, reason: SkipReason) -> u64 {
-        let labels = SkipLabels { rule: rule.id(), reason: reason.as_str() };
-        self.skipped.get(&labels).map_or(0, |counter| counter.get())
+        self.skipped.counted(place_of_skip(rule, reason))
     }
 
     pub(in crate::server) fn in_flight(&self) -> i64 {
@@ -29,11 +27,7 @@ impl Metrics {
 
     /// Of all operations.
     pub(in crate::server) fn reviews_of(&self, phase: Phase, decision: Decision) -> u64 {
-        let of = |operation: Operation| {
-            let (phase, operation, decision) = (phase.as_str(), operation.as_str(), decision.as_str());
-            let labels = ReviewLabels { phase, operation, decision };
-            self.reviews.get(&labels).map_or(0, |counter| counter.get())
-        };
+        let of = |operation: Operation| self.reviews.counted(place_of_review(phase, operation, decision));
         Operation::ALL.into_iter().map(of).sum()
     }
 }
