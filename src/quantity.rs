@@ -110,7 +110,7 @@ impl Quantity {
 }
 
 /// What nearly all people write, a few digits and a usual suffix, in billionths. Every object has many of them, and the
-/// arithmetic for all others takes ten times as long.
+/// arithmetic for all others takes more than twice as long.
 fn usual(text: &str) -> Option<i128> {
     // So that no product is near any bound.
     const MOST_DIGITS: usize = 9;

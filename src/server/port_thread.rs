@@ -1,5 +1,5 @@
 //! A port on a thread of its own. Reviews wait for nothing that podfit does beside them, and one thread answers ten thousand
-//! a second: several would wake one another for a tenth of the cost. /livez and /readyz answer whatever reviews take.
+//! a second: several would wake one another, for up to a tenth of the cost. /livez and /readyz answer whatever reviews take.
 //! `server.rs` starts both ports here.
 
 use std::{convert::Infallible, error::Error, io, thread, time::Duration};
