@@ -155,7 +155,7 @@ pub struct Settings<'s> {
 
 /// Answers one review.
 pub fn answer(phase: Phase, body: &[u8], settings: &Settings<'_>) -> Answer {
-    let text = match std::str::from_utf8(body) {
+    let text = match simdutf8::compat::from_utf8(body) {
         Ok(text) => text,
         Err(error) => return invalid(phase, &error.to_string()),
     };

@@ -18,6 +18,10 @@ use crate::{
     workload::{ContainerAt, ContainerKind, Workload},
 };
 
+mod names;
+
+use names::Names;
+
 /// Above this number of containers nothing is injected: a patch of that size helps nobody.
 pub const MAX_INJECTED_CONTAINERS: usize = 1_000;
 
@@ -90,7 +94,9 @@ pub struct Fitting<'a> {
     cpu_default: Option<&'a DefaultLimit>,
     memory_default: Option<&'a DefaultLimit>,
     /// Variables that are being injected.
-    added: SmallVec<[&'a str; 16]>,
+    added: SmallVec<[&'a str; 32]>,
+    /// Of `env`, and then of `added`.
+    names: Names,
     /// What many variables ask for.
     words: OnceCell<Words<'a>>,
     image: OnceCell<Result<Image<'a>, ImageError>>,
@@ -127,6 +133,10 @@ pub enum Standing<'a> {
 
 impl<'a> Fitting<'a> {
     pub fn new(pod: &'a Pod<'a>, at: ContainerAt<'a, 'a>) -> Self {
+        let mut names = Names::new();
+        for variable in at.container.env.iter().flat_map(|env| &env.0) {
+            names.add(variable.as_ref().map(|variable| variable.name.as_str()));
+        }
         Self {
             pod,
             at,
@@ -134,6 +144,7 @@ impl<'a> Fitting<'a> {
             cpu_default: None,
             memory_default: None,
             added: SmallVec::new(),
+            names,
             words: OnceCell::new(),
             image: OnceCell::new(),
         }
@@ -193,36 +204,35 @@ impl<'a> Fitting<'a> {
     }
 
     pub fn env(&self) -> impl Iterator<Item = (usize, &'a Env<'a>)> {
-        let env = self.at.container.env.as_ref().map_or(&[][..], |env| &env.0);
-        env.iter().enumerate().filter_map(|(index, variable)| Some((index, variable.as_ref()?)))
+        self.entries().iter().enumerate().filter_map(|(index, variable)| Some((index, variable.as_ref()?)))
     }
 
-    /// The entries of `env` by that name; on Windows whatever its case, as the environment is there.
-    fn entries(&self, name: &str) -> impl Iterator<Item = (usize, &'a Env<'a>)> {
-        let is_windows = self.pod.is_windows;
-        // Most names differ in length already.
-        let env = self.env().filter(|(_, variable)| variable.name.as_str().len() == name.len());
-        env.filter(move |(_, variable)| is_same(variable.name.as_str(), name, is_windows))
+    fn entries(&self) -> &'a [Option<Env<'a>>] {
+        self.at.container.env.as_ref().map_or(&[], |env| &env.0)
     }
 
-    fn is_added(&self, name: &str) -> bool {
-        self.added.iter().any(|added| added.len() == name.len() && is_same(added, name, self.pod.is_windows))
+    /// The entries of `env` by that name, and nothing for what is being added; on Windows whatever its case, as the
+    /// environment is there.
+    fn found(&self, name: &str) -> impl Iterator<Item = Option<(usize, &'a Env<'a>)>> {
+        self.names.like(name).filter_map(move |number| {
+            let entry = self.entries().get(number).map(|variable| Some((number, variable.as_ref()?)));
+            let its_name = match entry {
+                Some(variable) => variable?.1.name.as_str(),
+                None => self.added.get(number - self.entries().len())?,
+            };
+            is_same(its_name, name, self.pod.is_windows).then_some(entry.flatten())
+        })
     }
 
     /// Whether the name is set, by the user or by us.
     pub fn has(&self, name: &str) -> bool {
-        self.is_added(name) || self.entries(name).next().is_some()
+        self.found(name).next().is_some()
     }
 
     pub fn standing(&self, name: &str) -> Standing<'a> {
-        if self.is_added(name) {
-            return Standing::Users;
-        }
-        let mut found = self.entries(name);
-        let Some((index, variable)) = found.next() else { return Standing::Free };
-        if found.next().is_some() {
-            return Standing::Users;
-        }
+        let mut found = self.found(name);
+        let Some(first) = found.next() else { return Standing::Free };
+        let (Some((index, variable)), None) = (first, found.next()) else { return Standing::Users };
         match &variable.value {
             Some(value) if self.injected.holds_literal(variable) => Standing::Ours { index, value: value.as_str() },
             None if variable.value_from.0 && self.injected.names(name) => Standing::OursLive,
@@ -300,6 +310,7 @@ impl<'a> Fitting<'a> {
 
     pub fn add_variable(&mut self, name: &'a str) {
         self.added.push(name);
+        self.names.add(Some(name));
     }
 }
 

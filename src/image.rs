@@ -1,7 +1,7 @@
 //! Image references (`registry:5000/team/app:1.2@sha256:…`), whole grammar of distribution/reference, borrowed. Used for
 //! containers and image volumes, and by exemptions, which match references as written or normalised.
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 /// The parts of an image reference, each as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,6 +95,11 @@ impl<'a> Image<'a> {
         self.path.split('/')
     }
 
+    /// The last of them, which names the program.
+    pub fn last_component(&self) -> &'a str {
+        memrchr(b'/', self.path.as_bytes()).map_or(self.path, |slash| &self.path[slash + 1..])
+    }
+
     /// The registry's name, and `library/` where it is implied.
     fn registry(&self) -> (&'a str, &'static str) {
         let domain = self.domain.filter(|&domain| domain != LEGACY_HUB).unwrap_or(HUB);
@@ -161,7 +166,7 @@ fn split_once(text: &str, mark: u8) -> Option<(&str, &str)> {
 
 /// `team.a_b/app` names no host but passes in distribution/reference, as a repository without a registry.
 fn check_domain(domain: &str) -> Result<(), ImageError> {
-    if is_host_and_port(domain) || is_component(domain) { Ok(()) } else { Err(ImageError::BadRegistry) }
+    if is_host_and_port(domain) || is_component(domain.as_bytes()) { Ok(()) } else { Err(ImageError::BadRegistry) }
 }
 
 fn is_host_and_port(domain: &str) -> bool {
@@ -169,7 +174,7 @@ fn is_host_and_port(domain: &str) -> bool {
     {
         (is_ipv6_address(address), after)
     } else {
-        let (host, port) = domain.split_at(domain.find(':').unwrap_or(domain.len()));
+        let (host, port) = domain.split_at(memchr(b':', domain.as_bytes()).unwrap_or(domain.len()));
         (host.as_bytes().split(|byte| *byte == b'.').all(is_label), port)
     };
     is_host
@@ -196,7 +201,7 @@ fn check_path(image: &Image) -> Result<(), ImageError> {
     if image.written_length() > MAX_PATH - LIBRARY.len() - 1 && repository_length(image) > MAX_PATH {
         return Err(ImageError::RepositoryTooLong);
     }
-    image.components().try_for_each(check_component)
+    image.path.as_bytes().split(|byte| *byte == b'/').try_for_each(check_component)
 }
 
 /// Of the normalised repository: the registry does not count, but a first part that names no host is none.
@@ -205,7 +210,7 @@ fn repository_length(image: &Image) -> usize {
     first + image.registry().1.len() + image.path.len()
 }
 
-fn check_component(component: &str) -> Result<(), ImageError> {
+fn check_component(component: &[u8]) -> Result<(), ImageError> {
     if is_component(component) {
         Ok(())
     } else if component.is_empty() {
@@ -218,8 +223,8 @@ fn check_component(component: &str) -> Result<(), ImageError> {
 }
 
 /// Words of lower-case letters and digits, joined by one `.`, one or two `_`, or any number of dashes.
-fn is_component(component: &str) -> bool {
-    let mut rest = component.as_bytes();
+fn is_component(component: &[u8]) -> bool {
+    let mut rest = component;
     loop {
         let word = count_while(rest, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         rest = &rest[word..];

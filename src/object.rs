@@ -255,7 +255,7 @@ read_from_maps!(
 );
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Metadata<'a> {
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
@@ -263,14 +263,14 @@ pub struct Metadata<'a> {
     pub generate_name: Option<Text<'a>>,
     #[serde(borrow)]
     pub namespace: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub labels: Pairs<'a>,
     /// Absent and `null` differ from empty for a patch: there is no parent to add to.
     #[serde(borrow)]
     pub annotations: Option<Pairs<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub owner_references: List<OwnerReference<'a>>,
-    #[serde(rename = "deletionTimestamp")]
+    #[serde(default, rename = "deletionTimestamp")]
     pub deletion: Present,
 }
 
@@ -291,38 +291,38 @@ impl Metadata<'_> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct OwnerReference<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub api_version: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub kind: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub name: Text<'a>,
     pub controller: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct PodSpec<'a> {
-    #[serde(borrow, deserialize_with = "containers")]
+    #[serde(borrow, default, deserialize_with = "containers")]
     pub init_containers: List<Container<'a>>,
-    #[serde(borrow, deserialize_with = "containers")]
+    #[serde(borrow, default, deserialize_with = "containers")]
     pub containers: List<Container<'a>>,
-    #[serde(borrow, deserialize_with = "containers")]
+    #[serde(borrow, default, deserialize_with = "containers")]
     pub ephemeral_containers: List<Container<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub volumes: List<Volume<'a>>,
-    #[serde(borrow, deserialize_with = "null_is_default")]
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub resources: Resources<'a>,
     #[serde(borrow)]
     pub restart_policy: Option<Text<'a>>,
     #[serde(borrow)]
     pub priority_class_name: Option<Text<'a>>,
     pub host_network: Option<bool>,
-    #[serde(borrow, deserialize_with = "null_is_default")]
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub os: Os<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub node_selector: Pairs<'a>,
 }
 
@@ -338,63 +338,67 @@ impl PodSpec<'_> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", default)]
+#[serde(remote = "Self")]
 pub struct Os<'a> {
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Container<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub name: Text<'a>,
     #[serde(borrow)]
     pub image: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub command: List<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub args: List<Text<'a>>,
     /// Absent and `null` differ from empty for a patch.
     #[serde(borrow)]
     pub env: Option<List<Env<'a>>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub env_from: List<EnvSource<'a>>,
     /// Absent and `null` differ from empty for a patch.
     #[serde(borrow)]
     pub resources: Option<Resources<'a>>,
     #[serde(borrow)]
     pub resize_policy: Option<List<ResizePolicy<'a>>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub ports: List<Port<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub volume_mounts: List<VolumeMount<'a>>,
     #[serde(borrow)]
     pub restart_policy: Option<Text<'a>>,
+    #[serde(default)]
     pub readiness_probe: Present,
+    #[serde(default)]
     pub liveness_probe: Present,
+    #[serde(default)]
     pub startup_probe: Present,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Env<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub name: Text<'a>,
     #[serde(borrow)]
     pub value: Option<Text<'a>>,
+    #[serde(default)]
     pub value_from: Present,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", default)]
+#[serde(remote = "Self")]
 pub struct EnvSource<'a> {
     #[serde(borrow)]
     pub prefix: Option<Text<'a>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", default)]
+#[serde(remote = "Self")]
 pub struct Resources<'a> {
     #[serde(borrow)]
     pub limits: Option<Amounts<'a>>,
@@ -403,7 +407,7 @@ pub struct Resources<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", default)]
+#[serde(remote = "Self")]
 pub struct Amounts<'a> {
     #[serde(borrow)]
     pub cpu: Option<Given<'a>>,
@@ -412,16 +416,16 @@ pub struct Amounts<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct ResizePolicy<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub resource_name: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub restart_policy: Text<'a>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Port<'a> {
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
@@ -437,16 +441,16 @@ impl Port<'_> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", default)]
+#[serde(remote = "Self")]
 pub struct VolumeMount<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub name: Text<'a>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Volume<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub name: Text<'a>,
     #[serde(borrow)]
     pub image: Option<ImageVolume<'a>>,
@@ -456,14 +460,14 @@ pub struct Volume<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", default)]
+#[serde(remote = "Self")]
 pub struct ImageVolume<'a> {
     #[serde(borrow)]
     pub reference: Option<Text<'a>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct EmptyDir<'a> {
     #[serde(borrow)]
     pub medium: Option<Text<'a>>,

@@ -382,11 +382,11 @@ impl Place {
 object::read_from_maps!(Template, Templated, Object<S>, CronJobSpec, JobTemplate, PodTemplate);
 
 #[derive(Default, Deserialize)]
-#[serde(remote = "Self", default)]
+#[serde(remote = "Self")]
 struct Template<'a> {
     #[serde(borrow)]
     metadata: Option<Metadata<'a>>,
-    #[serde(borrow, deserialize_with = "object::null_is_default")]
+    #[serde(borrow, default, deserialize_with = "object::null_is_default")]
     spec: PodSpec<'a>,
 }
 

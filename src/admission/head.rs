@@ -306,11 +306,10 @@ struct GroupKind<'a> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 struct UserInfo<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     username: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     groups: List<Text<'a>>,
 }
 

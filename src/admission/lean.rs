@@ -32,16 +32,15 @@ pub fn lean(body: &str) -> Option<Lean<'_>> {
     if body.len() > MAX_BYTES {
         return None;
     }
-    let mut cuts = managed_fields(body)?;
-    let (record, injected) = record(body).unzip();
-    cuts.extend(record);
-    if cuts.is_empty() {
+    let managed = managed_fields(body)?;
+    // As kube-apiserver writes a Pod, its annotations stand before them.
+    let (record, injected) = record(body, managed.first().map_or(body.len(), |cut| cut.start)).unzip();
+    if managed.is_empty() && record.is_none() {
         return None;
     }
-    cuts.sort_unstable_by_key(|cut| cut.start);
     let mut left = String::with_capacity(body.len());
     let mut from = 0;
-    for cut in cuts {
+    for cut in record.into_iter().chain(managed) {
         left.push_str(body.get(from..cut.start)?);
         from = cut.end;
     }
@@ -68,9 +67,9 @@ fn managed_fields(body: &str) -> Option<SmallVec<[Range<usize>; 3]>> {
     Some(cuts)
 }
 
-/// Where the record stands, where there is one and it is as podfit writes it: so no text ends within it.
-fn record(body: &str) -> Option<(Range<usize>, Injected<'_>)> {
-    let at = RECORD_FINDER.find(body.as_bytes())?;
+/// Where the record stands, where there is one that begins before `end` and is as podfit writes it: so no text ends within it.
+fn record(body: &str, end: usize) -> Option<(Range<usize>, Injected<'_>)> {
+    let at = RECORD_FINDER.find(&body.as_bytes()[..end])?;
     // Behind a backslash it is within a text that goes on.
     if body[..at].ends_with('\\') {
         return None;
@@ -147,10 +146,20 @@ mod tests {
                 None,
             ),
             ("more behind it", r#"{"podfit.dev/injected":"<> "}"#, None),
-            ("in managed fields", r#"{"m":{"a":1,"managedFields":[{"podfit.dev/injected":"<>"}]},"spec":{}}"#, None),
+            (
+                "in managed fields",
+                r#"{"m":{"a":1,"managedFields":[{"podfit.dev/injected":"<>"}]},"spec":{}}"#,
+                Some(r#"{"m":{"a":1},"spec":{}}"#),
+            ),
+            (
+                "behind managed fields",
+                r#"{"m":{"a":1,"managedFields":[]},"spec":{"podfit.dev/injected":"<>"}}"#,
+                Some(r#"{"m":{"a":1},"spec":{"podfit.dev/injected":"<>"}}"#),
+            ),
         ] {
             let body = body.replace("<>", WRITTEN);
-            assert_eq!(left_of(&body).as_deref(), left, "{name}");
+            let left = left.map(|left| left.replace("<>", WRITTEN));
+            assert_eq!(left_of(&body), left, "{name}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use memchr::memchr;
+
 /// A wildcard over a whole string, case-sensitive. Matching takes time linear in text and pattern: no backtracking.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern(String);
@@ -39,7 +41,9 @@ impl Pattern {
     }
 
     pub fn matches(&self, text: &str) -> bool {
-        let Some((head, rest)) = self.0.split_once('*') else { return self.0 == text };
+        // Most patterns have no wildcard.
+        let Some(first) = memchr(b'*', self.0.as_bytes()) else { return self.0 == text };
+        let (head, rest) = (&self.0[..first], &self.0[first + 1..]);
         let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
         let Some(between) = text.strip_prefix(head).and_then(|text| text.strip_suffix(tail)) else { return false };
         // The leftmost place is always as good as a later one, so every character is passed once.

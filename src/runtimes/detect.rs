@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
+use memchr::memrchr;
 use smallvec::SmallVec;
 
 use super::{ALL, Runtime, Variable, signs};
@@ -16,9 +17,10 @@ use crate::{
 pub fn older_tag<'i>(image: &Image<'i>, variable: &Variable) -> Option<&'i str> {
     let tag = image.tag?;
     // Folders before it, and products that run on it, count versions of their own.
-    let repository = image.components().next_back()?;
+    let repository = image.last_component();
     let is_its_own = |runtime: &Runtime| runtime.variables.iter().any(|of| of.name == variable.name);
-    let mut of_repository = ALL.into_iter().filter(|runtime| runtime.signs.images.contains(&repository));
+    let mut of_repository =
+        signs::IMAGES.of(repository).filter(|runtime| runtime.signs.images.contains(&repository));
     (of_repository.any(is_its_own) && is_older(tag, variable.since)).then_some(tag)
 }
 
@@ -216,9 +218,8 @@ fn unwrapped<'s, 'a>(mut words: &'s [&'a str]) -> &'s [&'a str] {
 }
 
 fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    })
+    let name = word.bytes().position(|byte| !(byte.is_ascii_alphanumeric() || byte == b'_'));
+    name.is_some_and(|end| end > 0 && word.as_bytes()[end] == b'=')
 }
 
 /// The script of `sh -c SCRIPT`, also as `bash -euc SCRIPT` or `sh -e -c SCRIPT`.
@@ -263,7 +264,7 @@ fn shell_commands(script: &str) -> Vec<Vec<&str>> {
 }
 
 fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
+    memrchr(b'/', path.as_bytes()).map_or(path, |slash| &path[slash + 1..])
 }
 
 /// Variables of the user's: our own injections tell nothing new on a second call.

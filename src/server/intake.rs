@@ -119,12 +119,23 @@ impl Intake {
     }
 }
 
-/// Most bodies are there with their head, and a clock that is not needed costs as much as its future.
+/// Most bodies are there with their head, and hyper hands them over once it has been asked: so they are asked for twice before
+/// a clock is set. One that would strike before all others wakes the runtime, which takes a system call and a turn of its own.
 async fn in_time<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => timeout_at(deadline, future).await.ok(),
+    let mut was_asked = false;
+    let at_once = poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if was_asked => Poll::Ready(None),
+        Poll::Pending => {
+            was_asked = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    match at_once.await {
+        Some(output) => Some(output),
+        None => timeout_at(deadline, future).await.ok(),
     }
 }
 
