@@ -43,7 +43,8 @@ fn escaped_in(word: u64) -> u64 {
     const EACH: u64 = u64::MAX / 0xff;
     let is_below = |word: u64, bound: u64| word.wrapping_sub(EACH * bound) & !word;
     let is_zero = |word: u64| is_below(word, 1);
-    let escaped = is_below(word, 0x20) | is_zero(word ^ EACH * u64::from(b'"')) | is_zero(word ^ EACH * u64::from(b'\\'));
+    let escaped =
+        is_below(word, 0x20) | is_zero(word ^ EACH * u64::from(b'"')) | is_zero(word ^ EACH * u64::from(b'\\'));
     escaped & EACH << 7
 }
 

@@ -1,26 +1,26 @@
 //! What rules read of a Pod, borrowed from JSON text: this file is the exact list of the fields podfit looks at. Every
 //! other field is skipped at any depth and survives, since a patch touches only our own paths.
 //!
-//! Absent, `null` and empty are the same, except where said. A repeated key that is read here is a decode error (serde's
-//! derive says so), since the API server and we could otherwise read two different Pods.
+//! Absent, `null` and empty are the same, except where said. A repeated key that is read here is a decode error, since the API server and we could otherwise read two different Pods.
 
 use std::{
     borrow::{Borrow, Cow},
     cell::Cell,
     fmt,
-    marker::PhantomData,
     thread::LocalKey,
 };
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, IgnoredAny, SeqAccess, Visitor},
+    de::{IgnoredAny, Visitor},
 };
 
 use crate::quantity::Quantity;
 
+pub(crate) mod fields;
 mod pairs;
 
+use fields::read_fields;
 pub use pairs::Pairs;
 
 /// Elements of all lists of one object together: what a body of 8 MiB may make us allocate.
@@ -98,7 +98,7 @@ impl<'de> Visitor<'de> for TextVisitor {
 }
 
 /// A quantity as given, and its value where it has one: a bad quantity is a finding, not a decode error.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Given<'a> {
     pub text: Cow<'a, str>,
     pub value: Option<Quantity>,
@@ -144,43 +144,11 @@ impl<T> List<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ListVisitor { element: PhantomData, spend: spend_one_element })
-    }
-}
-
-struct ListVisitor<T> {
-    element: PhantomData<T>,
-    /// Counts one element, and says so where it is one too many.
-    spend: fn() -> Result<(), String>,
-}
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
-    type Value = List<T>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list")
-    }
-    fn visit_unit<E>(self) -> Result<List<T>, E> {
-        Ok(List::default())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<List<T>, A::Error> {
-        let mut elements = Vec::new();
-        while let Some(element) = sequence.next_element()? {
-            (self.spend)().map_err(A::Error::custom)?;
-            elements.push(element);
-        }
-        Ok(List(elements))
-    }
-}
-
 fn spend_one_element() -> Result<(), String> {
     spend(&ELEMENTS_LEFT, MAX_LIST_ELEMENTS, "list elements")
 }
 
 fn spend_one_container() -> Result<(), String> {
-    spend_one_element()?;
     spend(&CONTAINERS_LEFT, MAX_CONTAINERS, "containers")
 }
 
@@ -207,71 +175,17 @@ pub fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Lets structs be read from maps alone. Serde's derive would take a list for one too, and a patch of its fields would not
-/// apply. The derive, with `remote = "Self"`, makes a function of the type's own: a call of `Type::deserialize` would be that
-/// one, so say `Deserialize::deserialize`.
-macro_rules! read_from_maps {
-    ($($name:ident $(<$parameter:ident>)?),+ $(,)?) => {$(
-        impl<'de: 'a, 'a $(, $parameter: serde::Deserialize<'de>)?> serde::Deserialize<'de> for $name<'a $(, $parameter)?> {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct FromMap<T>(std::marker::PhantomData<T>);
-
-                impl<'de: 'a, 'a $(, $parameter: serde::Deserialize<'de>)?> serde::de::Visitor<'de>
-                    for FromMap<$name<'a $(, $parameter)?>>
-                {
-                    type Value = $name<'a $(, $parameter)?>;
-
-                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        formatter.write_str("a map")
-                    }
-                    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                        $name::deserialize(serde::de::value::MapAccessDeserializer::new(map))
-                    }
-                }
-
-                deserializer.deserialize_map(FromMap(std::marker::PhantomData))
-            }
-        }
-    )+};
-}
-pub(crate) use read_from_maps;
-
-read_from_maps!(
-    Metadata,
-    OwnerReference,
-    PodSpec,
-    Os,
-    Container,
-    Env,
-    EnvSource,
-    Resources,
-    Amounts,
-    ResizePolicy,
-    Port,
-    VolumeMount,
-    Volume,
-    ImageVolume,
-    EmptyDir
-);
-
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
-pub struct Metadata<'a> {
-    #[serde(borrow)]
-    pub name: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub generate_name: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub namespace: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub labels: Pairs<'a>,
-    /// Absent and `null` differ from empty for a patch: there is no parent to add to.
-    #[serde(borrow)]
-    pub annotations: Option<Pairs<'a>>,
-    #[serde(borrow, default)]
-    pub owner_references: List<OwnerReference<'a>>,
-    #[serde(default, rename = "deletionTimestamp")]
-    pub deletion: Present,
+read_fields! {
+    pub struct Metadata<'a> {
+        pub name: Option<Text<'a>> = "name",
+        pub generate_name: Option<Text<'a>> = "generateName",
+        pub namespace: Option<Text<'a>> = "namespace",
+        pub labels: Pairs<'a> = "labels",
+        /// Absent and `null` differ from empty for a patch: there is no parent to add to.
+        pub annotations: Option<Pairs<'a>> = "annotations",
+        pub owner_references: List<OwnerReference<'a>> = "ownerReferences",
+        pub deletion: Present = "deletionTimestamp",
+    }
 }
 
 impl Metadata<'_> {
@@ -290,44 +204,26 @@ impl Metadata<'_> {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
-pub struct OwnerReference<'a> {
-    #[serde(borrow, default)]
-    pub api_version: Text<'a>,
-    #[serde(borrow, default)]
-    pub kind: Text<'a>,
-    #[serde(borrow, default)]
-    pub name: Text<'a>,
-    pub controller: Option<bool>,
-}
+read_fields! {
+    pub struct OwnerReference<'a> {
+        pub api_version: Text<'a> = "apiVersion",
+        pub kind: Text<'a> = "kind",
+        pub name: Text<'a> = "name",
+        pub controller: Option<bool> = "controller",
+    }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
-pub struct PodSpec<'a> {
-    #[serde(borrow, default, deserialize_with = "containers")]
-    pub init_containers: List<Container<'a>>,
-    #[serde(borrow, default, deserialize_with = "containers")]
-    pub containers: List<Container<'a>>,
-    #[serde(borrow, default, deserialize_with = "containers")]
-    pub ephemeral_containers: List<Container<'a>>,
-    #[serde(borrow, default)]
-    pub volumes: List<Volume<'a>>,
-    #[serde(borrow, default, deserialize_with = "null_is_default")]
-    pub resources: Resources<'a>,
-    #[serde(borrow)]
-    pub restart_policy: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub priority_class_name: Option<Text<'a>>,
-    pub host_network: Option<bool>,
-    #[serde(borrow, default, deserialize_with = "null_is_default")]
-    pub os: Os<'a>,
-    #[serde(borrow, default)]
-    pub node_selector: Pairs<'a>,
-}
-
-fn containers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<List<Container<'de>>, D::Error> {
-    deserializer.deserialize_any(ListVisitor { element: PhantomData, spend: spend_one_container })
+    pub struct PodSpec<'a> {
+        pub init_containers: List<Container<'a>> = "initContainers",
+        pub containers: List<Container<'a>> = "containers",
+        pub ephemeral_containers: List<Container<'a>> = "ephemeralContainers",
+        pub volumes: List<Volume<'a>> = "volumes",
+        pub resources: Resources<'a> = "resources",
+        pub restart_policy: Option<Text<'a>> = "restartPolicy",
+        pub priority_class_name: Option<Text<'a>> = "priorityClassName",
+        pub host_network: Option<bool> = "hostNetwork",
+        pub os: Os<'a> = "os",
+        pub node_selector: Pairs<'a> = "nodeSelector",
+    }
 }
 
 impl PodSpec<'_> {
@@ -337,101 +233,60 @@ impl PodSpec<'_> {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self")]
-pub struct Os<'a> {
-    #[serde(borrow)]
-    pub name: Option<Text<'a>>,
-}
+read_fields! {
+    pub struct Os<'a> {
+        pub name: Option<Text<'a>> = "name",
+    }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
-pub struct Container<'a> {
-    #[serde(borrow, default)]
-    pub name: Text<'a>,
-    #[serde(borrow)]
-    pub image: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub command: List<Text<'a>>,
-    #[serde(borrow, default)]
-    pub args: List<Text<'a>>,
-    /// Absent and `null` differ from empty for a patch.
-    #[serde(borrow)]
-    pub env: Option<List<Env<'a>>>,
-    #[serde(borrow, default)]
-    pub env_from: List<EnvSource<'a>>,
-    /// Absent and `null` differ from empty for a patch.
-    #[serde(borrow)]
-    pub resources: Option<Resources<'a>>,
-    #[serde(borrow)]
-    pub resize_policy: Option<List<ResizePolicy<'a>>>,
-    #[serde(borrow, default)]
-    pub ports: List<Port<'a>>,
-    #[serde(borrow, default)]
-    pub volume_mounts: List<VolumeMount<'a>>,
-    #[serde(borrow)]
-    pub restart_policy: Option<Text<'a>>,
-    #[serde(default)]
-    pub readiness_probe: Present,
-    #[serde(default)]
-    pub liveness_probe: Present,
-    #[serde(default)]
-    pub startup_probe: Present,
-}
+    pub struct Container<'a> counted by spend_one_container {
+        pub name: Text<'a> = "name",
+        pub image: Option<Text<'a>> = "image",
+        pub command: List<Text<'a>> = "command",
+        pub args: List<Text<'a>> = "args",
+        /// Absent and `null` differ from empty for a patch.
+        pub env: Option<List<Env<'a>>> = "env",
+        pub env_from: List<EnvSource<'a>> = "envFrom",
+        /// Absent and `null` differ from empty for a patch.
+        pub resources: Option<Resources<'a>> = "resources",
+        pub resize_policy: Option<List<ResizePolicy<'a>>> = "resizePolicy",
+        pub ports: List<Port<'a>> = "ports",
+        pub volume_mounts: List<VolumeMount<'a>> = "volumeMounts",
+        pub restart_policy: Option<Text<'a>> = "restartPolicy",
+        pub readiness_probe: Present = "readinessProbe",
+        pub liveness_probe: Present = "livenessProbe",
+        pub startup_probe: Present = "startupProbe",
+    }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
-pub struct Env<'a> {
-    #[serde(borrow, default)]
-    pub name: Text<'a>,
-    #[serde(borrow)]
-    pub value: Option<Text<'a>>,
-    #[serde(default)]
-    pub value_from: Present,
-}
+    pub struct Env<'a> {
+        pub name: Text<'a> = "name",
+        pub value: Option<Text<'a>> = "value",
+        pub value_from: Present = "valueFrom",
+    }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self")]
-pub struct EnvSource<'a> {
-    #[serde(borrow)]
-    pub prefix: Option<Text<'a>>,
-}
+    pub struct EnvSource<'a> {
+        pub prefix: Option<Text<'a>> = "prefix",
+    }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self")]
-pub struct Resources<'a> {
-    #[serde(borrow)]
-    pub limits: Option<Amounts<'a>>,
-    #[serde(borrow)]
-    pub requests: Option<Amounts<'a>>,
-}
+    pub struct Resources<'a> {
+        pub limits: Option<Amounts<'a>> = "limits",
+        pub requests: Option<Amounts<'a>> = "requests",
+    }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self")]
-pub struct Amounts<'a> {
-    #[serde(borrow)]
-    pub cpu: Option<Given<'a>>,
-    #[serde(borrow)]
-    pub memory: Option<Given<'a>>,
-}
+    pub struct Amounts<'a> {
+        pub cpu: Option<Given<'a>> = "cpu",
+        pub memory: Option<Given<'a>> = "memory",
+    }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
-pub struct ResizePolicy<'a> {
-    #[serde(borrow, default)]
-    pub resource_name: Text<'a>,
-    #[serde(borrow, default)]
-    pub restart_policy: Text<'a>,
-}
+    pub struct ResizePolicy<'a> {
+        pub resource_name: Text<'a> = "resourceName",
+        pub restart_policy: Text<'a> = "restartPolicy",
+    }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
-pub struct Port<'a> {
-    #[serde(borrow)]
-    pub name: Option<Text<'a>>,
-    pub container_port: Option<u32>,
-    #[serde(borrow)]
-    pub protocol: Option<Text<'a>>,
+    pub struct Port<'a> {
+        pub name: Option<Text<'a>> = "name",
+        pub container_port: Option<u32> = "containerPort",
+        pub protocol: Option<Text<'a>> = "protocol",
+    }
 }
 
 impl Port<'_> {
@@ -440,37 +295,24 @@ impl Port<'_> {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self")]
-pub struct VolumeMount<'a> {
-    #[serde(borrow, default)]
-    pub name: Text<'a>,
-}
+read_fields! {
+    pub struct VolumeMount<'a> {
+        pub name: Text<'a> = "name",
+    }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
-pub struct Volume<'a> {
-    #[serde(borrow, default)]
-    pub name: Text<'a>,
-    #[serde(borrow)]
-    pub image: Option<ImageVolume<'a>>,
-    /// Boxed, since an object may have a hundred thousand volumes of other kinds.
-    #[serde(borrow)]
-    pub empty_dir: Option<Box<EmptyDir<'a>>>,
-}
+    pub struct Volume<'a> {
+        pub name: Text<'a> = "name",
+        pub image: Option<ImageVolume<'a>> = "image",
+        /// Boxed, since an object may have a hundred thousand volumes of other kinds.
+        pub empty_dir: Option<Box<EmptyDir<'a>>> = "emptyDir",
+    }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self")]
-pub struct ImageVolume<'a> {
-    #[serde(borrow)]
-    pub reference: Option<Text<'a>>,
-}
+    pub struct ImageVolume<'a> {
+        pub reference: Option<Text<'a>> = "reference",
+    }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
-pub struct EmptyDir<'a> {
-    #[serde(borrow)]
-    pub medium: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub size_limit: Option<Given<'a>>,
+    pub struct EmptyDir<'a> {
+        pub medium: Option<Text<'a>> = "medium",
+        pub size_limit: Option<Given<'a>> = "sizeLimit",
+    }
 }

@@ -3,13 +3,16 @@
 use std::fmt;
 
 use serde::{
-    Deserialize, Deserializer,
+    Deserializer,
     de::{DeserializeSeed, Visitor},
 };
 use serde_path_to_error::{Segment, Track};
 
 use crate::{
-    object::{self, Container, List, Metadata, PodSpec},
+    object::{
+        self, Container, List, Metadata, PodSpec,
+        fields::{self, read_fields},
+    },
     pointer,
 };
 
@@ -129,21 +132,20 @@ impl<'a> Workload<'a> {
     fn read<D: Deserializer<'a>>(kind: Kind, deserializer: D) -> Result<Self, D::Error> {
         let (metadata, template) = match kind {
             Kind::Pod => {
-                let pod: Template<'_> = Deserialize::deserialize(deserializer)?;
-                return Ok(Self::of(kind, Metadata::default(), Some(pod)));
+                return Ok(Self::of(kind, Metadata::default(), Some(fields::read(deserializer)?)));
             }
             Kind::PodTemplate => {
-                let object: PodTemplate<'_> = Deserialize::deserialize(deserializer)?;
-                (object.metadata, object.template)
+                let Standing { metadata, template } = fields::read(deserializer)?;
+                (metadata, template)
             }
             Kind::CronJob => {
-                let object: Object<'_, CronJobSpec<'_>> = Deserialize::deserialize(deserializer)?;
-                let job = object.spec.and_then(|spec| spec.job_template).and_then(|job| job.spec);
-                (object.metadata, job.and_then(|job| job.template))
+                let CronJob { metadata, spec } = fields::read(deserializer)?;
+                let job = spec.and_then(|spec| spec.job_template).and_then(|job| job.spec);
+                (metadata, job.and_then(|job| job.template))
             }
             _ => {
-                let object: Object<'_, Templated<'_>> = Deserialize::deserialize(deserializer)?;
-                (object.metadata, object.spec.and_then(|spec| spec.template))
+                let Templated { metadata, spec } = fields::read(deserializer)?;
+                (metadata, spec.and_then(|spec| spec.template))
             }
         };
         Ok(Self::of(kind, metadata, template))
@@ -379,54 +381,40 @@ impl Place {
     }
 }
 
-object::read_from_maps!(Template, Templated, Object<S>, CronJobSpec, JobTemplate, PodTemplate);
+read_fields! {
+    struct Template<'a> {
+        metadata: Option<Metadata<'a>> = "metadata",
+        spec: PodSpec<'a> = "spec",
+    }
 
-#[derive(Default, Deserialize)]
-#[serde(remote = "Self")]
-struct Template<'a> {
-    #[serde(borrow)]
-    metadata: Option<Metadata<'a>>,
-    #[serde(borrow, default, deserialize_with = "object::null_is_default")]
-    spec: PodSpec<'a>,
-}
+    /// A `PodTemplate`.
+    struct Standing<'a> {
+        metadata: Metadata<'a> = "metadata",
+        template: Option<Template<'a>> = "template",
+    }
 
-#[derive(Deserialize)]
-#[serde(remote = "Self")]
-struct Templated<'a> {
-    #[serde(borrow)]
-    template: Option<Template<'a>>,
-}
+    /// What has a template, mostly.
+    struct Templated<'a> {
+        metadata: Metadata<'a> = "metadata",
+        spec: Option<TemplatedSpec<'a>> = "spec",
+    }
 
-#[derive(Deserialize)]
-#[serde(remote = "Self")]
-struct Object<'a, S> {
-    #[serde(borrow, default, deserialize_with = "object::null_is_default")]
-    metadata: Metadata<'a>,
-    #[serde(default = "Option::default")]
-    spec: Option<S>,
-}
+    struct TemplatedSpec<'a> {
+        template: Option<Template<'a>> = "template",
+    }
 
-#[derive(Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
-struct CronJobSpec<'a> {
-    #[serde(borrow)]
-    job_template: Option<JobTemplate<'a>>,
-}
+    struct CronJob<'a> {
+        metadata: Metadata<'a> = "metadata",
+        spec: Option<CronJobSpec<'a>> = "spec",
+    }
 
-#[derive(Deserialize)]
-#[serde(remote = "Self")]
-struct JobTemplate<'a> {
-    #[serde(borrow)]
-    spec: Option<Templated<'a>>,
-}
+    struct CronJobSpec<'a> {
+        job_template: Option<JobTemplate<'a>> = "jobTemplate",
+    }
 
-#[derive(Deserialize)]
-#[serde(remote = "Self")]
-struct PodTemplate<'a> {
-    #[serde(borrow, default, deserialize_with = "object::null_is_default")]
-    metadata: Metadata<'a>,
-    #[serde(borrow)]
-    template: Option<Template<'a>>,
+    struct JobTemplate<'a> {
+        spec: Option<TemplatedSpec<'a>> = "spec",
+    }
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@
 use std::{borrow::Cow, fmt};
 
 use serde::{
-    Deserialize, Deserializer,
+    Deserializer,
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
 use super::{Decision, Operation, Scope};
 use crate::{
-    object::{self, List, Text},
+    object::{self, List, Text, fields::read_fields},
     workload::{Workload, WorkloadSeed},
 };
 
@@ -297,20 +297,16 @@ impl<'de> Visitor<'de> for Request<'_, 'de, '_> {
     }
 }
 
-#[derive(Deserialize)]
-struct GroupKind<'a> {
-    #[serde(borrow, default)]
-    group: Text<'a>,
-    #[serde(borrow, default)]
-    kind: Text<'a>,
-}
+read_fields! {
+    struct GroupKind<'a> {
+        group: Text<'a> = "group",
+        kind: Text<'a> = "kind",
+    }
 
-#[derive(Debug, Default, Deserialize)]
-struct UserInfo<'a> {
-    #[serde(borrow, default)]
-    username: Text<'a>,
-    #[serde(borrow, default)]
-    groups: List<Text<'a>>,
+    struct UserInfo<'a> {
+        username: Text<'a> = "username",
+        groups: List<Text<'a>> = "groups",
+    }
 }
 
 impl From<&str> for Operation {

@@ -19,8 +19,7 @@ pub fn older_tag<'i>(image: &Image<'i>, variable: &Variable) -> Option<&'i str> 
     // Folders before it, and products that run on it, count versions of their own.
     let repository = image.last_component();
     let is_its_own = |runtime: &Runtime| runtime.variables.iter().any(|of| of.name == variable.name);
-    let mut of_repository =
-        signs::IMAGES.of(repository).filter(|runtime| runtime.signs.images.contains(&repository));
+    let mut of_repository = signs::IMAGES.of(repository).filter(|runtime| runtime.signs.images.contains(&repository));
     (of_repository.any(is_its_own) && is_older(tag, variable.since)).then_some(tag)
 }
 
