@@ -211,16 +211,16 @@ impl<'a> Fitting<'a> {
         self.at.container.env.as_ref().map_or(&[], |env| &env.0)
     }
 
-    /// The entries of `env` by that name, and nothing for what is being added; on Windows whatever its case, as the
+    /// The entries of `env` by that name, and `None` for one that is being added; on Windows whatever its case, as the
     /// environment is there.
     fn found(&self, name: &str) -> impl Iterator<Item = Option<(usize, &'a Env<'a>)>> {
-        self.names.like(name).filter_map(move |number| {
-            let entry = self.entries().get(number).map(|variable| Some((number, variable.as_ref()?)));
-            let its_name = match entry {
-                Some(variable) => variable?.1.name.as_str(),
-                None => self.added.get(number - self.entries().len())?,
-            };
-            is_same(its_name, name, self.pod.is_windows).then_some(entry.flatten())
+        let is_its_name = |other: &str| is_same(other, name, self.pod.is_windows);
+        self.names.like(name).filter_map(move |index| {
+            if let Some(added) = index.checked_sub(self.entries().len()) {
+                return is_its_name(self.added.get(added)?).then_some(None);
+            }
+            let variable = self.entries()[index].as_ref()?;
+            is_its_name(variable.name.as_str()).then_some(Some((index, variable)))
         })
     }
 

@@ -41,10 +41,11 @@ fn is_plain(text: &str) -> bool {
 /// byte, of bytes under 0x20, quotes and backslashes.
 fn escaped_in(word: u64) -> u64 {
     const EACH: u64 = u64::MAX / 0xff;
+    // Of bounds up to 0x80.
     let is_below = |word: u64, bound: u64| word.wrapping_sub(EACH * bound) & !word;
     let is_zero = |word: u64| is_below(word, 1);
     let escaped =
-        is_below(word, 0x20) | is_zero(word ^ EACH * u64::from(b'"')) | is_zero(word ^ EACH * u64::from(b'\\'));
+        is_below(word, 0x20) | is_zero(word ^ (EACH * u64::from(b'"'))) | is_zero(word ^ (EACH * u64::from(b'\\')));
     escaped & EACH << 7
 }
 
@@ -105,6 +106,19 @@ impl<'j> NestedJson<'j> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_escaped_is_seen_at_any_place() {
+        for character in (0..=0x7f_u8).map(char::from).chain(['ä', '😀', '\u{80}', '\u{a2}']) {
+            for before in 0..17 {
+                for around in ["a", " "] {
+                    let text = format!("{}{character}{}", around.repeat(before), around.repeat(16 - before));
+                    let is_escaped = text.bytes().any(|byte| IS_ESCAPED[usize::from(byte)]);
+                    assert_eq!(is_plain(&text), !is_escaped, "{text:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn what_is_written_is_read_back() {

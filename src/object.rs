@@ -1,7 +1,8 @@
 //! What rules read of a Pod, borrowed from JSON text: this file is the exact list of the fields podfit looks at. Every
 //! other field is skipped at any depth and survives, since a patch touches only our own paths.
 //!
-//! Absent, `null` and empty are the same, except where said. A repeated key that is read here is a decode error, since the API server and we could otherwise read two different Pods.
+//! Absent, `null` and empty are the same, except where said. A repeated key that is read here is a decode error, since the API
+//! server and we could otherwise read two different Pods.
 
 use std::{
     borrow::{Borrow, Cow},
@@ -166,13 +167,6 @@ impl<'de> Deserialize<'de> for Present {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(Option::<IgnoredAny>::deserialize(deserializer)?.is_some()))
     }
-}
-
-/// `null` is the default, as everywhere in the Kubernetes API.
-pub fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 read_fields! {

@@ -135,7 +135,7 @@ impl<'a> Workload<'a> {
                 return Ok(Self::of(kind, Metadata::default(), Some(fields::read(deserializer)?)));
             }
             Kind::PodTemplate => {
-                let Standing { metadata, template } = fields::read(deserializer)?;
+                let PodTemplate { metadata, template } = fields::read(deserializer)?;
                 (metadata, template)
             }
             Kind::CronJob => {
@@ -387,13 +387,12 @@ read_fields! {
         spec: PodSpec<'a> = "spec",
     }
 
-    /// A `PodTemplate`.
-    struct Standing<'a> {
+    struct PodTemplate<'a> {
         metadata: Metadata<'a> = "metadata",
         template: Option<Template<'a>> = "template",
     }
 
-    /// What has a template, mostly.
+    /// A Deployment, a Job and the like.
     struct Templated<'a> {
         metadata: Metadata<'a> = "metadata",
         spec: Option<TemplatedSpec<'a>> = "spec",
@@ -459,13 +458,41 @@ mod tests {
     }
 
     #[test]
+    fn what_a_patch_adds_to_is_told_from_what_is_not_there() {
+        for (field, env, resources) in [
+            (r#""env":null,"resources":null"#, None, None),
+            (r#""env":[],"resources":{}"#, Some(List::default()), Some(object::Resources::default())),
+            (r#""\u0065nv":[],"resources":null"#, Some(List::default()), None),
+        ] {
+            let json = format!(r#"{{"spec":{{"resources":null,"containers":[{{"name":"a",{field}}}]}}}}"#);
+            let pod = Workload::decode(Kind::Pod, &json).expect(&json);
+            let container = pod.containers().next().expect("a container").container;
+            assert_eq!((&container.env, &container.resources), (&env, &resources), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_fault_is_found() {
+        for (json, pointer) in [
+            (r#"{"spec":{"containers":[{},{"env":[{"name":{}}]}]}}"#, "/spec/containers/1/env/0/name"),
+            (r#"{"spec":{"containers":[[]]}}"#, "/spec/containers/0"),
+            (r#"{"metadata":{"labels":7}}"#, "/metadata/labels"),
+        ] {
+            assert_eq!(Workload::fault(Kind::Pod, json).as_deref(), Some(pointer), "{json}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_one_way_only_is_refused() {
         let rows = [
             r#"{"spec":{},"spec":{}}"#,
             r#"{"spec":{"containers":[{"name":"a","image":"a:1","image":"a:2"}]}}"#,
             r#"{"metadata":{"annotations":{"a":"1","a":"2"}}}"#,
             r#"{"spec":{"containers":{}}}"#,
-            // A list is no struct, although serde's derive would read it as one.
+            r#"{"spec":null,"spec":{}}"#,
+            r#"{"spec":{},"sp\u0065c":{}}"#,
+            "null",
+            // A list is no struct.
             "[]",
             r#"{"spec":[]}"#,
             r#"{"spec":{"containers":[[]]}}"#,
@@ -490,6 +517,13 @@ mod tests {
         ];
         for (list, element, count, fits) in rows {
             assert_eq!(Workload::decode(Kind::Pod, &pod(list, element, count)).is_ok(), fits, "{count} {list}");
+        }
+        let third = vec!["{}"; object::MAX_CONTAINERS / 3].join(",");
+        for (one_more, fits) in [("", true), (",{},null", false)] {
+            let json = format!(
+                r#"{{"spec":{{"initContainers":[{third}],"containers":[{third}],"ephemeralContainers":[{third}{one_more}]}}}}"#
+            );
+            assert_eq!(Workload::decode(Kind::Pod, &json).is_ok(), fits, "{one_more}");
         }
     }
 }

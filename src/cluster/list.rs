@@ -4,15 +4,13 @@ use std::pin::pin;
 
 use futures_util::AsyncReadExt as _;
 use kube::api::{ListParams, Request};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{
     Cluster,
     client::{Call, Failure},
 };
-use crate::object;
-
 /// As kubectl asks: large enough to be quick, and two pages are some ten megabytes.
 const PAGE: u32 = 500;
 
@@ -42,8 +40,13 @@ pub(super) struct List {
 pub(super) struct Page<'t> {
     #[serde(default)]
     metadata: PageMetadata,
-    #[serde(borrow, default, deserialize_with = "object::null_is_default")]
+    #[serde(borrow, default, deserialize_with = "null_is_empty")]
     pub(super) items: Vec<&'t RawValue>,
+}
+
+/// A list of nothing may be `null`.
+fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Deserialize, Default)]

@@ -1,38 +1,41 @@
 //! Names by a hash of them: a container's variables are asked for by every variable of the catalogue, and most are not there.
 //! `fitting.rs` asks.
 
+use std::{iter, mem, num::NonZeroU32};
+
 use smallvec::SmallVec;
 
 const BUCKETS: usize = 64;
 
-/// Which names are there, by their numbers: the first that was added is 0.
+/// Which names are there, by their indexes: the first that was added is 0.
 #[derive(Clone)]
 pub(super) struct Names {
-    /// Of each bucket, its last number.
-    last: [Option<Number>; BUCKETS],
-    /// Of each number, the one before it in its bucket.
-    before: SmallVec<[Option<Number>; 32]>,
+    /// Of each bucket, its last name.
+    last: [Option<Link>; BUCKETS],
+    /// Of each name, the one before it in its bucket.
+    before: SmallVec<[Option<Link>; 32]>,
 }
 
-/// One more than a name's place, so that an `Option` takes no more.
-type Number = std::num::NonZeroU32;
+/// One more than an index, so that an `Option` takes no more. There are more links than a container can have names, of which
+/// an object has `MAX_LIST_ELEMENTS` at most.
+type Link = NonZeroU32;
 
 impl Names {
     pub(super) fn new() -> Self {
         Self { last: [None; BUCKETS], before: SmallVec::new() }
     }
 
-    /// `None` takes a number and is never found.
+    /// `None` takes an index and is never found.
     pub(super) fn add(&mut self, name: Option<&str>) {
-        let number = u32::try_from(self.before.len() + 1).ok().and_then(Number::new);
-        let before = name.and_then(|name| std::mem::replace(&mut self.last[bucket(name)], number));
+        let link = u32::try_from(self.before.len() + 1).ok().and_then(Link::new);
+        let before = name.and_then(|name| mem::replace(&mut self.last[bucket(name)], link));
         self.before.push(before);
     }
 
-    /// The numbers of the names that may be this one, whatever its case, the last first.
+    /// The indexes of the names that may be this one, whatever its case, the last first.
     pub(super) fn like(&self, name: &str) -> impl Iterator<Item = usize> {
-        let place = |number: Number| number.get() as usize - 1;
-        std::iter::successors(self.last[bucket(name)], move |number| self.before[place(*number)]).map(place)
+        let index = |link: Link| link.get() as usize - 1;
+        iter::successors(self.last[bucket(name)], move |link| self.before[index(*link)]).map(index)
     }
 }
 
@@ -49,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_by_their_numbers() {
+    fn names_are_found_by_their_indexes() {
         let mut names = Names::new();
         for name in [Some("A_B"), None, Some("B"), Some("a_b"), Some(""), Some("A_B"), Some("ä")] {
             names.add(name);

@@ -19,8 +19,9 @@ pub(crate) trait Fields<'de>: Default {
     fn read_field<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error>;
 }
 
-/// A value that is read into its place; `null` leaves it what it is, as everywhere in the Kubernetes API.
-pub(crate) trait Place<'de>: Default {
+/// A value that is read into its place. `null` is its default, as everywhere in the Kubernetes API; a bare `bool` or number
+/// takes none, so make it an `Option`.
+pub(crate) trait Fill<'de>: Default {
     fn fill<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error>;
 
     /// Counts one of a list, where there may be so many and no more.
@@ -62,18 +63,19 @@ macro_rules! read_fields {
             const NAMES: &'static [&'static str] = &[$($key),+];
 
             fn read_field<A: serde::de::MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
-                #[allow(non_camel_case_types)]
+                #[expect(non_camel_case_types, reason = "each is the name of a field")]
                 enum Index { $($field),+ }
                 match index {
                     $(_ if index == Index::$field as usize => {
-                        map.next_value_seed($crate::object::fields::Value(&mut self.$field))
+                        map.next_value_seed($crate::object::fields::FieldValue(&mut self.$field))
                     })+
+                    // An index comes from `NAMES`.
                     _ => Ok(()),
                 }
             }
         }
 
-        impl<'de> $crate::object::fields::Place<'de> for $name<'de> {
+        impl<'de> $crate::object::fields::Fill<'de> for $name<'de> {
             fn fill<D: serde::Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
                 $crate::object::fields::fill(self, deserializer)
             }
@@ -104,13 +106,12 @@ impl<'de, T: Fields<'de>> Visitor<'de> for Object<'_, T> {
     fn visit_none<E>(self) -> Result<(), E> {
         Ok(())
     }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        // A bit for each.
+        const { assert!(T::NAMES.len() <= 32) };
         let mut seen = 0_u32;
         while let Some(index) = map.next_key_seed(Key(T::NAMES))? {
             let Some(index) = index else {
@@ -150,9 +151,9 @@ impl Visitor<'_> for Key {
 }
 
 /// A value of an object, and where it belongs.
-pub(crate) struct Value<'p, T>(pub(crate) &'p mut T);
+pub(crate) struct FieldValue<'p, T>(pub(crate) &'p mut T);
 
-impl<'de, T: Place<'de>> DeserializeSeed<'de> for Value<'_, T> {
+impl<'de, T: Fill<'de>> DeserializeSeed<'de> for FieldValue<'_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -162,7 +163,7 @@ impl<'de, T: Place<'de>> DeserializeSeed<'de> for Value<'_, T> {
 
 macro_rules! read_whole {
     ($($value:ty),+) => {$(
-        impl<'de: 'a, 'a> Place<'de> for $value {
+        impl<'de: 'a, 'a> Fill<'de> for $value {
             fn fill<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
                 *self = Deserialize::deserialize(deserializer)?;
                 Ok(())
@@ -173,13 +174,13 @@ macro_rules! read_whole {
 
 read_whole!(Text<'a>, Given<'a>, Pairs<'a>, Present, bool, u32);
 
-impl<'de, T: Place<'de>> Place<'de> for Box<T> {
+impl<'de, T: Fill<'de>> Fill<'de> for Box<T> {
     fn fill<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
         (**self).fill(deserializer)
     }
 }
 
-impl<'de, T: Place<'de>> Place<'de> for Option<T> {
+impl<'de, T: Fill<'de>> Fill<'de> for Option<T> {
     fn fill<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_option(Nullable(self))
     }
@@ -187,7 +188,7 @@ impl<'de, T: Place<'de>> Place<'de> for Option<T> {
 
 struct Nullable<'p, T>(&'p mut Option<T>);
 
-impl<'de, T: Place<'de>> Visitor<'de> for Nullable<'_, T> {
+impl<'de, T: Fill<'de>> Visitor<'de> for Nullable<'_, T> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -196,21 +197,18 @@ impl<'de, T: Place<'de>> Visitor<'de> for Nullable<'_, T> {
     fn visit_none<E>(self) -> Result<(), E> {
         Ok(())
     }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         self.0.insert(T::default()).fill(deserializer)
     }
 }
 
-impl<'de, T: Place<'de>> Place<'de> for List<T> {
+impl<'de, T: Fill<'de>> Fill<'de> for List<T> {
     fn fill<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(Elements(&mut self.0))
     }
 }
 
-impl<'de, T: Place<'de>> Deserialize<'de> for List<T> {
+impl<'de, T: Fill<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut list = Self::default();
         list.fill(deserializer)?;
@@ -220,7 +218,7 @@ impl<'de, T: Place<'de>> Deserialize<'de> for List<T> {
 
 struct Elements<'p, T>(&'p mut Vec<Option<T>>);
 
-impl<'de, T: Place<'de>> Visitor<'de> for Elements<'_, T> {
+impl<'de, T: Fill<'de>> Visitor<'de> for Elements<'_, T> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -238,7 +236,7 @@ impl<'de, T: Place<'de>> Visitor<'de> for Elements<'_, T> {
 /// The next element of a list.
 struct Element<'p, T>(&'p mut Vec<Option<T>>);
 
-impl<'de, T: Place<'de>> DeserializeSeed<'de> for Element<'_, T> {
+impl<'de, T: Fill<'de>> DeserializeSeed<'de> for Element<'_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {

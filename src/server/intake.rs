@@ -120,7 +120,8 @@ impl Intake {
 }
 
 /// Most bodies are there with their head, and hyper hands them over once it has been asked: so they are asked for twice before
-/// a clock is set. One that would strike before all others wakes the runtime, which takes a system call and a turn of its own.
+/// a clock is set. A clock that would strike before all others wakes the runtime, which takes a system call and a turn of its
+/// own.
 async fn in_time<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut was_asked = false;
