@@ -1,7 +1,7 @@
 //! Image references (`registry:5000/team/app:1.2@sha256:…`), whole grammar of distribution/reference, borrowed. Used for
 //! containers and image volumes, and by exemptions, which match references as written or normalised.
 
-use memchr::{memchr, memrchr};
+use memchr::memchr;
 
 /// The parts of an image reference, each as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,13 +91,8 @@ impl<'a> Image<'a> {
     }
 
     /// The names between the slashes of the repository as written, for matching one exactly, such as `python`.
-    pub fn components(&self) -> impl DoubleEndedIterator<Item = &'a str> + use<'a> {
+    pub fn components(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.path.split('/')
-    }
-
-    /// The last of them, which names the program.
-    pub fn last_component(&self) -> &'a str {
-        memrchr(b'/', self.path.as_bytes()).map_or(self.path, |slash| &self.path[slash + 1..])
     }
 
     /// The registry's name, and `library/` where it is implied.

@@ -11,6 +11,7 @@ use super::{
     Cluster,
     client::{Call, Failure},
 };
+
 /// As kubectl asks: large enough to be quick, and two pages are some ten megabytes.
 const PAGE: u32 = 500;
 

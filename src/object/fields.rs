@@ -1,6 +1,6 @@
 //! Reads JSON objects field by field, each value into its place: what serde's derive makes holds all fields beside one another
 //! until the last is read, and moves them, and takes a list for an object, which a patch of its fields would not apply to.
-//! `object.rs` and `workload.rs` say what is read.
+//! `object.rs`, `workload.rs` and `admission/head.rs` say what is read.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use super::{Given, List, Pairs, Present, Text, spend_one_element};
 pub(crate) trait Fields<'de>: Default {
     const NAMES: &'static [&'static str];
 
-    /// Reads the value of the field of that name.
+    /// Reads the value of the field whose name stands at `index`.
     fn read_field<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error>;
 }
 

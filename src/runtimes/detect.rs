@@ -17,7 +17,7 @@ use crate::{
 pub fn older_tag<'i>(image: &Image<'i>, variable: &Variable) -> Option<&'i str> {
     let tag = image.tag?;
     // Folders before it, and products that run on it, count versions of their own.
-    let repository = image.last_component();
+    let repository = last_part(image.path);
     let is_its_own = |runtime: &Runtime| runtime.variables.iter().any(|of| of.name == variable.name);
     let mut of_repository = signs::IMAGES.of(repository).filter(|runtime| runtime.signs.images.contains(&repository));
     (of_repository.any(is_its_own) && is_older(tag, variable.since)).then_some(tag)
@@ -196,7 +196,7 @@ fn by_command<'a>(container: &'a Container<'_>) -> Vec<(&'static Runtime, Signal
 
 /// Every runtime that a program tells of: cargo builds, and runs Rust.
 fn by_program<'a>(words: &[&'a str]) -> Vec<(&'static Runtime, Signal<'a>)> {
-    let program = words.first().map_or("", |word| file_name(word));
+    let program = words.first().map_or("", |word| last_part(word));
     signs::COMMANDS.of(program).map(|found| (found, Signal::Command(program))).collect()
 }
 
@@ -205,7 +205,7 @@ fn unwrapped<'s, 'a>(mut words: &'s [&'a str]) -> &'s [&'a str] {
     const WRAPPERS: [&str; 8] = ["catatonit", "dumb-init", "env", "exec", "nice", "nohup", "time", "tini"];
     let mut had_wrapper = false;
     while let [first, rest @ ..] = words {
-        let is_wrapper = WRAPPERS.contains(&file_name(first));
+        let is_wrapper = WRAPPERS.contains(&last_part(first));
         let is_option = had_wrapper && first.starts_with('-');
         if !(is_wrapper || is_option || is_assignment(first)) {
             break;
@@ -224,7 +224,7 @@ fn is_assignment(word: &str) -> bool {
 /// The script of `sh -c SCRIPT`, also as `bash -euc SCRIPT` or `sh -e -c SCRIPT`.
 fn script<'a>(words: &[&'a str]) -> Option<&'a str> {
     let (shell, rest) = words.split_first()?;
-    if !matches!(file_name(shell), "sh" | "bash" | "ash" | "dash") {
+    if !matches!(last_part(shell), "sh" | "bash" | "ash" | "dash") {
         return None;
     }
     let mut options = rest.iter().take_while(|word| word.starts_with('-'));
@@ -262,7 +262,8 @@ fn shell_commands(script: &str) -> Vec<Vec<&str>> {
     commands
 }
 
-fn file_name(path: &str) -> &str {
+/// A program without its folder, a repository's own name.
+fn last_part(path: &str) -> &str {
     memrchr(b'/', path.as_bytes()).map_or(path, |slash| &path[slash + 1..])
 }
 
