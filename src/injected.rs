@@ -52,9 +52,17 @@ struct Record<'a> {
 
 /// A record to be written: small, since it is sorted.
 struct Line<'e> {
-    container: &'e str,
-    subject: &'e str,
+    /// The index of its name among all, sorted.
+    container: usize,
+    subject: Subject<'e>,
     of: LineOf<'e>,
+}
+
+/// In the order of the text. Most of them differ in their beginning, which is one number to compare.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Subject<'e> {
+    beginning: u64,
+    text: &'e str,
 }
 
 enum LineOf<'e> {
@@ -118,13 +126,14 @@ impl<'a> Injected<'a> {
     /// holds, since escaping a whole record afterwards costs more than writing it. Nothing is appended, and said so, where the
     /// names alone are more than an object may hold: escaped twice they are four times as long.
     pub fn push_rewritten<'e>(&'e self, json: &mut String, workload: &'e Workload<'_>, edits: &[&'e Edit<'e>]) -> bool {
-        let mut lines = self.standing(workload);
-        lines.reserve(edits.len());
-        lines.extend(edits.iter().filter_map(|edit| Line::of(edit, self, workload)));
-        // By container first: they come in runs, so that this is one look at each.
+        let mut names: Vec<&str> = workload.containers().map(|at| at.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut lines = self.lines(&names, workload, edits);
         lines.sort_by_key(|line| line.container);
-        let names = lines.chunk_by(|one, next| one.container == next.container).map(|lines| lines[0].container.len());
-        if names.sum::<usize>() > MAX_ANNOTATIONS_BYTES {
+        let written =
+            lines.chunk_by(|one, next| one.container == next.container).map(|lines| names[lines[0].container].len());
+        if written.sum::<usize>() > MAX_ANNOTATIONS_BYTES {
             return false;
         }
         json.reserve(lines.len() * 112);
@@ -132,7 +141,7 @@ impl<'a> Injected<'a> {
         json.raw("{");
         for (index, lines) in lines.chunk_by_mut(|one, next| one.container == next.container).enumerate() {
             json.raw(if index > 0 { r#"},\""# } else { r#"\""# });
-            json.text(lines[0].container);
+            json.text(names[lines[0].container]);
             json.raw(r#"\":{"#);
             lines.sort_by_key(|line| line.subject);
             for (index, same) in lines.chunk_by(|one, next| one.subject == next.subject).enumerate() {
@@ -146,15 +155,29 @@ impl<'a> Injected<'a> {
         true
     }
 
-    fn standing<'e>(&'e self, workload: &'e Workload<'_>) -> Vec<Line<'e>> {
-        let mut lines = Vec::new();
+    /// What stands of each container, and then the edits.
+    fn lines<'e>(&'e self, names: &[&str], workload: &'e Workload<'_>, edits: &[&'e Edit<'e>]) -> Vec<Line<'e>> {
+        // Each is one of them.
+        let index = |name: &str| names.binary_search(&name).unwrap_or_default();
+        let mut lines = Vec::with_capacity(edits.len());
         for at in workload.containers().filter(|_| !self.is_empty()) {
-            let standing =
+            let container = index(at.name());
+            let records =
                 self.of(at.name()).0.iter().filter(|(subject, _)| still_there(at.container, subject.as_str()));
-            lines.extend(standing.map(|(subject, record)| Line {
-                container: at.name(),
-                subject: subject.as_str(),
+            lines.extend(records.map(|(subject, record)| Line {
+                container,
+                subject: subject.as_str().into(),
                 of: LineOf::Record(record),
+            }));
+        }
+        // Edits come container by container.
+        for edits in edits.chunk_by(|one, next| one.place == next.place) {
+            let Some(container) = workload.container_at(edits[0].place) else { continue };
+            let index = index(container.name.as_str());
+            lines.extend(edits.iter().map(|edit| Line {
+                container: index,
+                subject: subject(&edit.change).into(),
+                of: LineOf::Edit { edit, kept: self.kept_by(&edit.change, container) },
             }));
         }
         lines
@@ -220,20 +243,25 @@ impl Records<'_> {
     }
 }
 
-impl<'e> Line<'e> {
-    fn of(edit: &'e Edit<'e>, injected: &Injected<'_>, workload: &'e Workload<'_>) -> Option<Self> {
-        let container = workload.container_at(edit.place)?;
-        let kept = injected.kept_by(&edit.change, container);
-        let of = LineOf::Edit { edit, kept };
-        Some(Self { container: container.name.as_str(), subject: subject(&edit.change), of })
+impl<'e> From<&'e str> for Subject<'e> {
+    fn from(text: &'e str) -> Self {
+        let bytes = text.as_bytes();
+        let beginning = bytes.first_chunk().copied().unwrap_or_else(|| {
+            let mut short = [0; 8];
+            short[..bytes.len()].copy_from_slice(bytes);
+            short
+        });
+        Self { beginning: u64::from_be_bytes(beginning), text }
     }
+}
 
+impl Line<'_> {
     fn push(&self, json: &mut NestedJson<'_>) {
         let (value, kept, policy) = match self.of {
             LineOf::Record(record) => (record.value.as_ref().map(Text::as_str), record.kept, record.policy.as_str()),
             LineOf::Edit { edit, kept } => (value(&edit.change), kept, edit.origin.policy),
         };
-        json.text(self.subject);
+        json.text(self.subject.text);
         if let Some(value) = value {
             json.raw(r#"\":{\"value\":\""#);
             json.text(value);

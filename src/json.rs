@@ -1,6 +1,8 @@
-//! JSON text: patches, answers and records are written in it directly, without a tree in between.
+//! JSON text: patches, answers and records are written in it directly, without a tree in between; reviews are read from it.
 
 use std::fmt::Write as _;
+
+pub mod compact;
 
 /// Appends a JSON string.
 pub fn push_text(json: &mut String, text: &str) {
@@ -32,9 +34,17 @@ pub fn push_escaped(json: &mut String, text: &str) {
 
 /// Eight bytes at a time, without a way out at the first one that is escaped: most texts have none.
 fn is_plain(text: &str) -> bool {
-    let (words, rest) = text.as_bytes().as_chunks();
-    let escaped = words.iter().fold(0, |found, word| found | escaped_in(u64::from_le_bytes(*word)));
-    escaped == 0 && !rest.iter().any(|byte| IS_ESCAPED[usize::from(*byte)])
+    let bytes = text.as_bytes();
+    let escaped = if let Some(last) = bytes.last_chunk() {
+        // What is left over by whole words is within the last eight bytes.
+        let words = bytes.as_chunks().0.iter();
+        words.fold(escaped_in(u64::from_le_bytes(*last)), |found, word| found | escaped_in(u64::from_le_bytes(*word)))
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        escaped_in(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)))
+    } else {
+        return !bytes.iter().any(|byte| IS_ESCAPED[usize::from(*byte)]);
+    };
+    escaped == 0
 }
 
 /// The high bit of each byte that a JSON string cannot hold as it is, and some of those behind one: Mycroft's test for a zero

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{Decision, Operation, Scope};
 use crate::{
+    json::compact::Compact,
     object::{self, List, Text, fields::read_fields},
     workload::{Workload, WorkloadSeed},
 };
@@ -60,20 +61,18 @@ pub type Choice = Result<Scope, Decision>;
 /// # Errors
 /// Where the body is no review: no JSON, another version, no request, no uid.
 pub fn read<'a>(body: &'a str, choose: &dyn Fn(&Head<'a>) -> Choice) -> Result<(Head<'a>, Reading<'a>), String> {
-    object::start_counting();
+    let mut reader = Reader::new(choose);
+    let read = Compact::new(body).and_then(|mut compact| {
+        (&mut compact).deserialize_map(&mut reader)?;
+        compact.end()
+    });
+    if read.is_ok() || matches!(reader.choice, Some(Err(_))) {
+        return reader.conclude(Ok(()));
+    }
     let mut reader = Reader::new(choose);
     let mut deserializer = serde_json::Deserializer::from_str(body);
-    let read = (&mut deserializer).deserialize_map(&mut reader);
-    let read = read.and_then(|()| deserializer.end());
-    match (reader.choice, read) {
-        (None, Err(error)) => Err(without_value(&error)),
-        (Some(Err(decision)), _) => reader.finish(Reading::Settled(decision)),
-        (Some(Ok(scope)), Err(error)) => reader.finish(Reading::Broken { scope, error }),
-        (_, Ok(())) => {
-            let reading = reader.reading();
-            reader.finish(reading)
-        }
-    }
+    let read = (&mut deserializer).deserialize_map(&mut reader).and_then(|()| deserializer.end());
+    reader.conclude(read)
 }
 
 /// What is wrong, without the value that is: it may be a secret of the user's.
@@ -121,6 +120,7 @@ const ENOUGH: u16 = UID | KIND | OPERATION | USER | NAMESPACE;
 
 impl<'a, 'c> Reader<'a, 'c> {
     fn new(choose: &'c dyn Fn(&Head<'a>) -> Choice) -> Self {
+        object::start_counting();
         Self {
             choose,
             choice: None,
@@ -139,6 +139,18 @@ impl<'a, 'c> Reader<'a, 'c> {
     /// The version stands behind the request in some writings.
     fn may_choose(&self) -> bool {
         self.seen & ENOUGH == ENOUGH && self.api_version.is_some() && self.kind.is_some()
+    }
+
+    fn conclude(mut self, read: Result<(), serde_json::Error>) -> Result<(Head<'a>, Reading<'a>), String> {
+        match (self.choice, read) {
+            (None, Err(error)) => Err(without_value(&error)),
+            (Some(Err(decision)), _) => self.finish(Reading::Settled(decision)),
+            (Some(Ok(scope)), Err(error)) => self.finish(Reading::Broken { scope, error }),
+            (_, Ok(())) => {
+                let reading = self.reading();
+                self.finish(reading)
+            }
+        }
     }
 
     fn finish(self, reading: Reading<'a>) -> Result<(Head<'a>, Reading<'a>), String> {

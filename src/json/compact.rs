@@ -1,0 +1,456 @@
+//! Reads JSON as kube-apiserver writes it, without white space, in half the instructions that `serde_json` takes. What is written
+//! in any other way, or is wrong, is an error without a word, for `serde_json` to read again: it knows what to say.
+//! `admission/head.rs` does both.
+
+use std::fmt::{self, Display};
+
+use memchr::{memchr, memchr2};
+use serde::{
+    Deserializer,
+    de::{
+        self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor,
+        value::{BorrowedStrDeserializer, MapDeserializer},
+    },
+    forward_to_deserialize_any,
+};
+
+/// One in each byte.
+const EACH: u64 = u64::MAX / 0xff;
+
+/// Unread values within one another; those of a Pod are not a tenth as deep.
+const MAX_DEPTH: u8 = 128;
+
+/// What is not read yet begins at `at`, and its first backslash, if there is one, stands at `escape`: most texts hold none.
+pub struct Compact<'de> {
+    text: &'de str,
+    at: usize,
+    escape: usize,
+    depth: u8,
+}
+
+/// Not written so, or not what was asked for.
+#[derive(Debug)]
+pub struct NotCompact;
+
+impl Display for NotCompact {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("it is not compact JSON of that shape")
+    }
+}
+
+impl std::error::Error for NotCompact {}
+
+impl de::Error for NotCompact {
+    fn custom<T: Display>(_: T) -> Self {
+        Self
+    }
+}
+
+type Read<T> = Result<T, NotCompact>;
+
+impl<'de> Compact<'de> {
+    /// Of a text that has no control characters: then there are none within its strings.
+    pub fn new(text: &'de str) -> Read<Self> {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        // Without a way out at the first one, the look goes faster.
+        let is_plain = text.bytes().fold(u8::MAX, u8::min) >= b' ';
+        let compact = Self { text, at: 0, escape: next_escape(text, 0), depth: 0 };
+        if is_plain { Ok(compact) } else { Err(NotCompact) }
+    }
+
+    /// Nothing is left.
+    pub fn end(self) -> Read<()> {
+        if self.at == self.text.len() { Ok(()) } else { Err(NotCompact) }
+    }
+
+    fn peek(&self) -> Read<u8> {
+        self.text.as_bytes().get(self.at).copied().ok_or(NotCompact)
+    }
+
+    fn take(&mut self, byte: u8) -> Read<()> {
+        if self.peek()? != byte {
+            return Err(NotCompact);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn take_word(&mut self, word: &str) -> Read<()> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return Err(NotCompact);
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// Whether there is one more in a list or an object; takes the comma before it, or the end.
+    fn is_more(&mut self, is_first: bool, end: u8) -> Read<bool> {
+        let next = self.peek()?;
+        if next == end {
+            self.at += 1;
+            return Ok(false);
+        }
+        if !is_first {
+            self.take(b',')?;
+        }
+        Ok(true)
+    }
+
+    /// What stands between two quotes, unless some of it is escaped or the text ends soon: then nothing is taken.
+    #[inline(never)]
+    fn plain_string(&mut self) -> Option<&'de str> {
+        let bytes = self.text.as_bytes();
+        if *bytes.get(self.at)? != b'"' {
+            return None;
+        }
+        let start = self.at + 1;
+        let mut rest = &bytes[start..];
+        // Eight bytes at a time: most strings are short, and a call of memchr takes as long as two of these steps.
+        let quotes = loop {
+            let (word, after) = rest.split_first_chunk()?;
+            let quotes = quotes_in(u64::from_le_bytes(*word));
+            if quotes != 0 {
+                break quotes;
+            }
+            rest = after;
+        };
+        let end = bytes.len() - rest.len() + quotes.trailing_zeros() as usize / 8;
+        if end > self.escape {
+            return None;
+        }
+        self.at = end + 1;
+        self.text.get(start..end)
+    }
+
+    /// Any string, with its quotes.
+    #[cold]
+    fn whole_string(&mut self) -> Read<&'de str> {
+        let start = self.at;
+        self.take(b'"')?;
+        loop {
+            self.at += memchr2(b'"', b'\\', &self.text.as_bytes()[self.at..]).ok_or(NotCompact)?;
+            if self.peek()? == b'"' {
+                break;
+            }
+            self.skip_escape()?;
+        }
+        self.at += 1;
+        self.escape = next_escape(self.text, self.at);
+        Ok(&self.text[start..self.at])
+    }
+
+    fn skip_escape(&mut self) -> Read<()> {
+        self.at += match &self.text.as_bytes()[self.at + 1..] {
+            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
+            [b'u', digits @ ..] if digits.iter().take(4).filter(|digit| digit.is_ascii_hexdigit()).count() == 4 => 6,
+            _ => return Err(NotCompact),
+        };
+        Ok(())
+    }
+
+    fn skip_string(&mut self) -> Read<()> {
+        if self.plain_string().is_some() { Ok(()) } else { self.whole_string().map(drop) }
+    }
+
+    /// What may be a number.
+    fn number(&mut self) -> &'de str {
+        let rest = &self.text[self.at..];
+        let is_part = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let length = rest.bytes().position(|byte| !is_part(byte)).unwrap_or(rest.len());
+        self.at += length;
+        &rest[..length]
+    }
+
+    /// Goes over a value that nobody reads.
+    #[inline(never)]
+    fn skip(&mut self) -> Read<()> {
+        match self.peek()? {
+            b'"' => self.skip_string(),
+            b'{' => self.skip_each(b'}', |object| {
+                object.skip_string()?;
+                object.take(b':')?;
+                object.skip()
+            }),
+            b'[' => self.skip_each(b']', Self::skip),
+            b't' => self.take_word("true"),
+            b'f' => self.take_word("false"),
+            b'n' => self.take_word("null"),
+            _ => match self.number().as_bytes() {
+                [b'1'..=b'9', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => Ok(()),
+                number => serde_json::from_slice(number).map(|IgnoredAny| ()).map_err(|_| NotCompact),
+            },
+        }
+    }
+
+    fn skip_each(&mut self, end: u8, skip: impl Fn(&mut Self) -> Read<()>) -> Read<()> {
+        self.at += 1;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(NotCompact);
+        }
+        let mut is_first = true;
+        while self.is_more(is_first, end)? {
+            is_first = false;
+            skip(self)?;
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+}
+
+fn next_escape(text: &str, from: usize) -> usize {
+    memchr(b'\\', &text.as_bytes()[from..]).map_or(usize::MAX, |length| from + length)
+}
+
+/// The high bit of each byte that is a quote, and of some behind one.
+fn quotes_in(word: u64) -> u64 {
+    let zero_if_quote = word ^ (EACH * u64::from(b'"'));
+    zero_if_quote.wrapping_sub(EACH) & !zero_if_quote & EACH << 7
+}
+
+impl<'de> Deserializer<'de> for &mut Compact<'de> {
+    type Error = NotCompact;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        match self.peek()? {
+            b'"' => self.deserialize_str(visitor),
+            b'{' => self.deserialize_map(visitor),
+            b'[' => self.deserialize_seq(visitor),
+            b'n' => {
+                self.take_word("null")?;
+                visitor.visit_unit()
+            }
+            b't' => {
+                self.take_word("true")?;
+                visitor.visit_bool(true)
+            }
+            b'f' => {
+                self.take_word("false")?;
+                visitor.visit_bool(false)
+            }
+            _ => {
+                let mut number = serde_json::Deserializer::from_str(self.number());
+                let value = number.deserialize_any(visitor).map_err(|_| NotCompact)?;
+                number.end().map_err(|_| NotCompact)?;
+                Ok(value)
+            }
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        if let Some(string) = self.plain_string() {
+            return visitor.visit_borrowed_str(string);
+        }
+        let string: String = serde_json::from_str(self.whole_string()?).map_err(|_| NotCompact)?;
+        visitor.visit_string(string)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        if self.peek()? != b'n' {
+            return visitor.visit_some(self);
+        }
+        self.take_word("null")?;
+        visitor.visit_none()
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        self.take(b'{')?;
+        visitor.visit_map(Elements { of: self, is_first: true })
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        self.take(b'[')?;
+        visitor.visit_seq(Elements { of: self, is_first: true })
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        self.skip()?;
+        visitor.visit_unit()
+    }
+
+    /// A `RawValue`, the only one that is read: it asks for itself by its name.
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Read<V::Value> {
+        let start = self.at;
+        self.skip()?;
+        let raw = BorrowedStrDeserializer::new(&self.text[start..self.at]);
+        visitor.visit_map(MapDeserializer::new(std::iter::once((name, raw))))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char string bytes byte_buf unit unit_struct tuple tuple_struct
+        struct enum
+    }
+}
+
+/// Of a list or an object.
+struct Elements<'r, 'de> {
+    of: &'r mut Compact<'de>,
+    is_first: bool,
+}
+
+impl Elements<'_, '_> {
+    fn is_more(&mut self, end: u8) -> Read<bool> {
+        self.of.is_more(std::mem::replace(&mut self.is_first, false), end)
+    }
+}
+
+impl<'de> MapAccess<'de> for Elements<'_, 'de> {
+    type Error = NotCompact;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Read<Option<K::Value>> {
+        if !self.is_more(b'}')? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.of).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Read<V::Value> {
+        self.of.take(b':')?;
+        seed.deserialize(&mut *self.of)
+    }
+}
+
+impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+    type Error = NotCompact;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Read<Option<T::Value>> {
+        if !self.is_more(b']')? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.of).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde::Deserialize;
+    use serde_json::{Value, value::RawValue};
+
+    use super::*;
+
+    fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
+        let mut compact = Compact::new(text).ok()?;
+        let value = T::deserialize(&mut compact).ok()?;
+        compact.end().ok().map(|()| value)
+    }
+
+    fn skipped(text: &str) -> Option<()> {
+        read::<IgnoredAny>(text).map(drop)
+    }
+
+    /// The three ways in which a value is read.
+    fn all_ways(text: &str) -> (Option<Value>, Option<&str>, Option<()>) {
+        (read(text), read::<&RawValue>(text).map(RawValue::get), skipped(text))
+    }
+
+    fn all_ways_of_serde_json(text: &str) -> (Option<Value>, Option<&str>, Option<()>) {
+        let raw: Option<&RawValue> = serde_json::from_str(text).ok();
+        (serde_json::from_str(text).ok(), raw.map(RawValue::get), serde_json::from_str(text).ok().map(|IgnoredAny| ()))
+    }
+
+    #[test]
+    fn what_kube_apiserver_writes_is_read_as_serde_json_reads_it() {
+        for text in [
+            r#"{"a":"b","c":{},"d":[],"e":[1,-2,0,1.5e3,1e-7,18446744073709551616,true,false,null],"f":{"g":{"h":[[],{}]}}}"#,
+            r#""""#,
+            r#""seven b""#,
+            r#""eight by""#,
+            r#""ü, 😀 and more of it""#,
+            r#""a\"b\\c\/d\b\f\n\r\t\u00e9\ud83d\ude00 and on""#,
+            r#"{"a\u0062":"c"}"#,
+            "7",
+            "null",
+        ] {
+            for text in [text, &format!("{text}\n")] {
+                let (value, raw, skipped) = all_ways_of_serde_json(text);
+                assert!(value.is_some(), "{text}");
+                assert_eq!(all_ways(text), (value, raw, skipped), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_not_read() {
+        for text in [
+            "",
+            "{",
+            "[",
+            "{]",
+            "[}",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            r#"{"a":1"b":2}"#,
+            r"{a:1}",
+            "{1:1}",
+            "{,}",
+            "nul",
+            "nulls",
+            "truefalse",
+            "01",
+            "-",
+            "1.",
+            "1e",
+            "+1",
+            ".5",
+            "1-1",
+            "0x1",
+            "NaN",
+            "\"",
+            "\"a",
+            "\"\\\"",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12g4\"",
+            "\"\t\"",
+            "\"a\u{1}\"",
+            "\"\n\"",
+            "[]]",
+            "{}{}",
+            "\u{feff}1",
+            "ü",
+        ] {
+            assert_eq!(all_ways(text), (None, None, None), "{text}");
+            assert_eq!(all_ways_of_serde_json(text).0, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_to_serde_json_is_not_read() {
+        let deep = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        for text in ["{ }", "[1, 2]", r#"{"a": 1}"#, " 1", "1 ", "1\n\n", "1\r\n", &deep(usize::from(MAX_DEPTH) + 1)] {
+            assert_eq!(skipped(text), None, "{text}");
+        }
+        assert_eq!(skipped(&deep(MAX_DEPTH.into())), Some(()));
+        // Half of a surrogate pair is no text, but may stand where nobody reads it.
+        assert_eq!(all_ways(r#""\ud800""#), (None, Some(r#""\ud800""#), Some(())));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_read_in_another_way(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "{", "}", "[", "]", ",", ":", "\"a\"", "\"b\\n\"", "\"", "\\", "u00e9", "\\u12", "1", "-0.5", "e3", "true", "null", " ", "ü",
+                "\"k\":", "\"k\":{\"l\":[", "]}", "\"seven b\"", "\"twenty bytes and one\"", "\u{1f}",
+            ]), 0..12),
+        ) {
+            let text = parts.concat();
+            let (ours, theirs) = (all_ways(&text), all_ways_of_serde_json(&text));
+            prop_assert!(ours.0.is_none() || ours.0 == theirs.0);
+            prop_assert!(ours.1.is_none() || ours.1 == theirs.1);
+            prop_assert!(ours.2.is_none() || ours.2 == theirs.2);
+            let map: Option<BTreeMap<String, Option<u32>>> = read(&text);
+            prop_assert!(map.is_none() || map == serde_json::from_str(&text).ok());
+        }
+    }
+}
