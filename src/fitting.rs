@@ -1,7 +1,12 @@
 //! A container as rules see it: its limits as earlier rules have repaired them, its environment, what the Pod asks. `review`
 //! makes it; rules and the runtime catalogue read it, and rules report through `Report`.
 
-use std::{borrow::Cow, cell::OnceCell, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    cell::{Cell, OnceCell},
+    collections::BTreeMap,
+    ptr,
+};
 
 use smallvec::SmallVec;
 
@@ -97,8 +102,9 @@ pub struct Fitting<'a> {
     added: SmallVec<[&'a str; 32]>,
     /// Of `env`, and then of `added`.
     names: Names,
-    /// What many variables ask for.
+    /// What many variables ask for, and what the last of them was told: variables of one runtime ask for the same.
     words: OnceCell<Words<'a>>,
+    last_words: Cell<Option<(&'static [&'static str], Option<&'a str>)>>,
     image: OnceCell<Result<Image<'a>, ImageError>>,
 }
 
@@ -146,6 +152,7 @@ impl<'a> Fitting<'a> {
             added: SmallVec::new(),
             names,
             words: OnceCell::new(),
+            last_words: Cell::new(None),
             image: OnceCell::new(),
         }
     }
@@ -268,10 +275,19 @@ impl<'a> Fitting<'a> {
 
     /// A word of command or args, or a component of the image's name, that is like one of the patterns; programs without
     /// their folder.
-    pub fn word_like(&self, patterns: &[&str]) -> Option<&'a str> {
+    pub fn word_like(&self, patterns: &'static [&'static str]) -> Option<&'a str> {
         if patterns.is_empty() {
             return None;
         }
+        if let Some((_, word)) = self.last_words.get().filter(|(asked, _)| ptr::eq(*asked, patterns)) {
+            return word;
+        }
+        let word = self.find_word_like(patterns);
+        self.last_words.set(Some((patterns, word)));
+        word
+    }
+
+    fn find_word_like(&self, patterns: &[&str]) -> Option<&'a str> {
         let is_asked_for = |word: &&str| patterns.iter().any(|pattern| is_like(word, pattern));
         let is_program = |word: &&str| word.rsplit_once('/').is_some_and(|(_, program)| is_asked_for(&program));
         let Words { command, components } = self.words();

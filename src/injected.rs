@@ -1,7 +1,10 @@
 //! The annotation `podfit.dev/injected`: what podfit put into each container, with policy and source. It is how a second
 //! call knows our own literals, and how people see where a value comes from. Owned by podfit, rewritten whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde::{Deserialize, Deserializer};
 
@@ -34,7 +37,14 @@ static NO_RECORDS: Records<'static> = Records(Sorted(Vec::new()));
 
 /// By name, each once.
 #[derive(Debug, Clone, PartialEq)]
-struct Sorted<'a, T>(Vec<(Text<'a>, T)>);
+struct Sorted<'a, T>(Vec<(Name<'a>, T)>);
+
+/// Of a container, variable or probe, in the order of its text. Most differ in their beginnings, which are one number to compare.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Name<'a> {
+    beginning: u64,
+    text: Cow<'a, str>,
+}
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Record<'a> {
@@ -54,15 +64,8 @@ struct Record<'a> {
 struct Line<'e> {
     /// The index of its name among all, sorted.
     container: usize,
-    subject: Subject<'e>,
+    subject: Name<'e>,
     of: LineOf<'e>,
-}
-
-/// In the order of the text. Most of them differ in their beginning, which is one number to compare.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Subject<'e> {
-    beginning: u64,
-    text: &'e str,
 }
 
 enum LineOf<'e> {
@@ -143,7 +146,7 @@ impl<'a> Injected<'a> {
             json.raw(if index > 0 { r#"},\""# } else { r#"\""# });
             json.text(names[lines[0].container]);
             json.raw(r#"\":{"#);
-            lines.sort_by_key(|line| line.subject);
+            lines.sort_by(|one, next| one.subject.cmp(&next.subject));
             for (index, same) in lines.chunk_by(|one, next| one.subject == next.subject).enumerate() {
                 json.raw(if index > 0 { r#",\""# } else { r#"\""# });
                 // Of two records of one subject the last is the edit's.
@@ -166,7 +169,7 @@ impl<'a> Injected<'a> {
                 self.of(at.name()).0.iter().filter(|(subject, _)| still_there(at.container, subject.as_str()));
             lines.extend(records.map(|(subject, record)| Line {
                 container,
-                subject: subject.as_str().into(),
+                subject: Name::from(subject.as_str()),
                 of: LineOf::Record(record),
             }));
         }
@@ -176,7 +179,7 @@ impl<'a> Injected<'a> {
             let index = index(container.name.as_str());
             lines.extend(edits.iter().map(|edit| Line {
                 container: index,
-                subject: subject(&edit.change).into(),
+                subject: Name::from(subject(&edit.change)),
                 of: LineOf::Edit { edit, kept: self.kept_by(&edit.change, container) },
             }));
         }
@@ -196,12 +199,13 @@ impl<'a> Injected<'a> {
 }
 
 impl<'a, T> Sorted<'a, T> {
-    fn iter(&self) -> impl Iterator<Item = &(Text<'a>, T)> {
+    fn iter(&self) -> impl Iterator<Item = &(Name<'a>, T)> {
         self.0.iter()
     }
 
     fn get(&self, name: &str) -> Option<&T> {
-        let index = self.0.binary_search_by(|(candidate, _)| candidate.as_str().cmp(name)).ok()?;
+        let name = Name::from(name);
+        let index = self.0.binary_search_by(|(candidate, _)| candidate.cmp(&name)).ok()?;
         Some(&self.0[index].1)
     }
 }
@@ -215,7 +219,8 @@ impl<T> Default for Sorted<'_, T> {
 /// Of a name that stands twice, the last is taken.
 impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Sorted<'a, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(BTreeMap::deserialize(deserializer)?.into_iter().collect()))
+        let by_name = BTreeMap::<Text<'de>, T>::deserialize(deserializer)?;
+        Ok(Self(by_name.into_iter().map(|(Text(name), value)| (name.into(), value)).collect()))
     }
 }
 
@@ -243,8 +248,8 @@ impl Records<'_> {
     }
 }
 
-impl<'e> From<&'e str> for Subject<'e> {
-    fn from(text: &'e str) -> Self {
+impl<'a> From<Cow<'a, str>> for Name<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
         let bytes = text.as_bytes();
         let beginning = bytes.first_chunk().copied().unwrap_or_else(|| {
             let mut short = [0; 8];
@@ -255,13 +260,25 @@ impl<'e> From<&'e str> for Subject<'e> {
     }
 }
 
+impl<'a> From<&'a str> for Name<'a> {
+    fn from(text: &'a str) -> Self {
+        Cow::Borrowed(text).into()
+    }
+}
+
+impl Name<'_> {
+    fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
 impl Line<'_> {
     fn push(&self, json: &mut NestedJson<'_>) {
         let (value, kept, policy) = match self.of {
             LineOf::Record(record) => (record.value.as_ref().map(Text::as_str), record.kept, record.policy.as_str()),
             LineOf::Edit { edit, kept } => (value(&edit.change), kept, edit.origin.policy),
         };
-        json.text(self.subject.text);
+        json.text(self.subject.as_str());
         if let Some(value) = value {
             json.raw(r#"\":{\"value\":\""#);
             json.text(value);

@@ -47,16 +47,22 @@ fn is_plain(text: &str) -> bool {
     escaped == 0
 }
 
-/// The high bit of each byte that a JSON string cannot hold as it is, and some of those behind one: Mycroft's test for a zero
-/// byte, of bytes under 0x20, quotes and backslashes.
+/// The high bit of each byte that a JSON string cannot hold as it is, and some of those behind one.
 fn escaped_in(word: u64) -> u64 {
-    const EACH: u64 = u64::MAX / 0xff;
-    // Of bounds up to 0x80.
-    let is_below = |word: u64, bound: u64| word.wrapping_sub(EACH * bound) & !word;
-    let is_zero = |word: u64| is_below(word, 1);
-    let escaped =
-        is_below(word, 0x20) | is_zero(word ^ (EACH * u64::from(b'"'))) | is_zero(word ^ (EACH * u64::from(b'\\')));
-    escaped & EACH << 7
+    // With one bit turned a quote is a space, and a space no control character: so one bound finds both.
+    below(0x21, word ^ (EACH * 2)) | is(b'\\', word)
+}
+
+/// One in each byte of a word.
+const EACH: u64 = u64::MAX / 0xff;
+
+/// Mycroft's test: the high bit of each byte of ASCII under a bound of up to 0x80, and some of those behind one.
+fn below(bound: u64, word: u64) -> u64 {
+    word.wrapping_sub(EACH * bound) & !word & EACH << 7
+}
+
+fn is(byte: u8, word: u64) -> u64 {
+    below(1, word ^ (EACH * u64::from(byte)))
 }
 
 /// Appends a number, as an index or a count.

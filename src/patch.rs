@@ -185,8 +185,15 @@ impl Writer<'_, '_> {
             _ => None,
         });
         if self.container.env.is_some() {
+            let mut beginning = String::with_capacity(OPERATION_BYTES);
+            begin(&mut beginning, OperationKind::Add);
+            beginning.push_str(self.base);
+            beginning.push_str("/env/");
             for (index, (name, source)) in new.enumerate() {
-                self.add("/env", Some(Token::Index(index)));
+                separate(self.json);
+                self.json.push_str(&beginning);
+                push_number(self.json, index);
+                self.json.push_str(r#"","value":"#);
                 push_variable(self.json, name, source);
                 self.json.push('}');
             }
@@ -246,11 +253,15 @@ enum Token {
     Resource(Basis),
 }
 
-/// Up to the pointer.
-fn begin(json: &mut String, kind: OperationKind) {
+fn separate(json: &mut String) {
     if json.len() > 1 {
         json.push(',');
     }
+}
+
+/// Up to the pointer.
+fn begin(json: &mut String, kind: OperationKind) {
+    separate(json);
     json.push_str(match kind {
         OperationKind::Add => r#"{"op":"add","path":""#,
         OperationKind::Replace => r#"{"op":"replace","path":""#,

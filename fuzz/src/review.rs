@@ -37,6 +37,8 @@ pub fn check(body: &[u8]) {
 pub fn check_under(rulebook: &Rulebook, body: &[u8]) {
     let mutated = ask(Phase::Mutate, body, rulebook);
     let validated = ask(Phase::Validate, body, rulebook);
+    check_other_reader(Phase::Mutate, body, rulebook, &mutated);
+    check_other_reader(Phase::Validate, body, rulebook, &validated);
     assert!(matches!(mutated.status, 200 | 400), "mutate: {}", mutated.status);
     // Where the head settles the answer, what stands behind it is not read, and may be anything.
     let is_settled = matches!(mutated.record.decision, Decision::Ignored | Decision::Unmatched);
@@ -57,6 +59,16 @@ pub fn check_under(rulebook: &Rulebook, body: &[u8]) {
     let again = ask(Phase::Mutate, review.to_string().as_bytes(), rulebook);
     let again = self::response(Phase::Mutate, &again).expect("a patched review is a review");
     assert_eq!(patch_in(&again), None, "a second review finds something to patch");
+}
+
+/// A space in front leaves the body to `serde_json`, whose answer must be that of the reader of compact JSON.
+fn check_other_reader(phase: Phase, body: &[u8], rulebook: &Rulebook, answer: &Answer) {
+    let other = ask(phase, &[b" ", body].concat(), rulebook);
+    assert_eq!((other.status, other.record.decision), (answer.status, answer.record.decision));
+    // What does not decode is told with its column.
+    if !matches!(answer.record.decision, Decision::Failed | Decision::Invalid) {
+        assert_eq!(String::from_utf8_lossy(&other.body), String::from_utf8_lossy(&answer.body));
+    }
 }
 
 fn ask(phase: Phase, body: &[u8], rulebook: &Rulebook) -> Answer {

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
-use super::{Injected, Record, Records, Sorted};
+use super::{Injected, Name, Record, Records, Sorted};
 use crate::object::Text;
 
 /// Of one container, mostly.
@@ -33,10 +33,10 @@ impl<'t> Reader<'t> {
 
     fn map<T>(&mut self, value: impl Fn(&mut Self) -> Option<T>) -> Option<Sorted<'t, T>> {
         self.take(r#"{\""#)?;
-        let mut pairs: Vec<(Text<'t>, T)> = Vec::with_capacity(USUAL_LINES);
+        let mut pairs: Vec<(Name<'t>, T)> = Vec::with_capacity(USUAL_LINES);
         loop {
-            let name = self.text()?;
-            if pairs.last().is_some_and(|(last, _)| last.as_str() >= name.as_str()) {
+            let name = Name::from(self.text()?.0);
+            if pairs.last().is_some_and(|(last, _)| *last >= name) {
                 return None;
             }
             self.take(":")?;

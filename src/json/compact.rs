@@ -14,8 +14,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-/// One in each byte.
-const EACH: u64 = u64::MAX / 0xff;
+use super::is;
 
 /// Unread values within one another; those of a Pod are not a tenth as deep.
 const MAX_DEPTH: u8 = 128;
@@ -108,7 +107,7 @@ impl<'de> Compact<'de> {
         // Eight bytes at a time: most strings are short, and a call of memchr takes as long as two of these steps.
         let quotes = loop {
             let (word, after) = rest.split_first_chunk()?;
-            let quotes = quotes_in(u64::from_le_bytes(*word));
+            let quotes = is(b'"', u64::from_le_bytes(*word));
             if quotes != 0 {
                 break quotes;
             }
@@ -200,12 +199,6 @@ impl<'de> Compact<'de> {
 
 fn next_escape(text: &str, from: usize) -> usize {
     memchr(b'\\', &text.as_bytes()[from..]).map_or(usize::MAX, |length| from + length)
-}
-
-/// The high bit of each byte that is a quote, and of some behind one.
-fn quotes_in(word: u64) -> u64 {
-    let zero_if_quote = word ^ (EACH * u64::from(b'"'));
-    zero_if_quote.wrapping_sub(EACH) & !zero_if_quote & EACH << 7
 }
 
 impl<'de> Deserializer<'de> for &mut Compact<'de> {
@@ -305,6 +298,10 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
         if !self.is_more(b'}')? {
             return Ok(None);
         }
+        // Else what reads a number as a text would read one as a key.
+        if self.of.peek()? != b'"' {
+            return Err(NotCompact);
+        }
         seed.deserialize(&mut *self.of).map(Some)
     }
 
@@ -334,6 +331,7 @@ mod tests {
     use serde_json::{Value, value::RawValue};
 
     use super::*;
+    use crate::object::Text;
 
     fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
         let mut compact = Compact::new(text).ok()?;
@@ -426,6 +424,14 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_a_string() {
+        for text in [r#"{1:"a"}"#, r#"{null:"a"}"#, r#"{"a":"b",1:"c"}"#] {
+            assert_eq!(read::<BTreeMap<Text<'_>, Text<'_>>>(text), None, "{text}");
+        }
+        assert!(read::<BTreeMap<Text<'_>, Text<'_>>>(r#"{"1":2}"#).is_some());
+    }
+
+    #[test]
     fn what_is_left_to_serde_json_is_not_read() {
         let deep = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         for text in ["{ }", "[1, 2]", r#"{"a": 1}"#, " 1", "1 ", "1\n\n", "1\r\n", &deep(usize::from(MAX_DEPTH) + 1)] {
@@ -449,7 +455,7 @@ mod tests {
             prop_assert!(ours.0.is_none() || ours.0 == theirs.0);
             prop_assert!(ours.1.is_none() || ours.1 == theirs.1);
             prop_assert!(ours.2.is_none() || ours.2 == theirs.2);
-            let map: Option<BTreeMap<String, Option<u32>>> = read(&text);
+            let map: Option<BTreeMap<Text<'_>, Option<Text<'_>>>> = read(&text);
             prop_assert!(map.is_none() || map == serde_json::from_str(&text).ok());
         }
     }

@@ -15,6 +15,9 @@ use super::{Given, List, Pairs, Present, Text, spend_one_element};
 pub(crate) trait Fields<'de>: Default {
     const NAMES: &'static [&'static str];
 
+    /// A bit for each length of a name: most keys that are not read have another.
+    const LENGTHS: u64 = lengths(Self::NAMES);
+
     /// Reads the value of the field whose name stands at `index`.
     fn read_field<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error>;
 }
@@ -113,11 +116,13 @@ impl<'de, T: Fields<'de>> Visitor<'de> for Object<'_, T> {
         // A bit for each.
         const { assert!(T::NAMES.len() <= 32) };
         let mut seen = 0_u32;
-        while let Some(index) = map.next_key_seed(Key(T::NAMES))? {
+        let mut next = 0;
+        while let Some(index) = map.next_key_seed(Key { names: T::NAMES, lengths: T::LENGTHS, first: next })? {
             let Some(index) = index else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
+            next = index + 1;
             if seen & 1 << index != 0 {
                 return Err(A::Error::duplicate_field(T::NAMES[index]));
             }
@@ -128,8 +133,26 @@ impl<'de, T: Fields<'de>> Visitor<'de> for Object<'_, T> {
     }
 }
 
-/// The index of a key among those that are read.
-struct Key(&'static [&'static str]);
+/// The index of a key among those that are read, which mostly come in that order: so it is looked for from the first that may
+/// be next.
+struct Key {
+    names: &'static [&'static str],
+    lengths: u64,
+    first: usize,
+}
+
+const fn lengths(names: &[&str]) -> u64 {
+    let (mut lengths, mut index) = (0, 0);
+    while index < names.len() {
+        lengths |= bit_of_length(names[index]);
+        index += 1;
+    }
+    lengths
+}
+
+const fn bit_of_length(name: &str) -> u64 {
+    1 << (name.len() % 64)
+}
 
 impl<'de> DeserializeSeed<'de> for Key {
     type Value = Option<usize>;
@@ -146,7 +169,12 @@ impl Visitor<'_> for Key {
         formatter.write_str("a key")
     }
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().position(|name| *name == key))
+        if self.lengths & bit_of_length(key) == 0 {
+            return Ok(None);
+        }
+        let (before, from_first) = self.names.split_at(self.first);
+        let position = |names: &[&str]| names.iter().position(|name| *name == key);
+        Ok(position(from_first).map(|index| self.first + index).or_else(|| position(before)))
     }
 }
 

@@ -63,22 +63,25 @@ type Chosen<'a> = (&'static Runtime, Option<Signal<'a>>);
 
 /// The runtimes of a container: the annotation's, else the policy's and the detected ones, in the catalogue's order. Those
 /// that nothing gives away come along for their opt-in variables, where there is any.
-fn chosen<'a>(settings: &RuntimeSizing, fitting: &Fitting<'a>) -> SmallVec<[Chosen<'a>; runtimes::ALL.len()]> {
-    let named = fitting.pod.wishes.runtimes(fitting.at.name());
+fn chosen<'a, 's>(
+    settings: &'s RuntimeSizing,
+    fitting: &Fitting<'a>,
+) -> impl Iterator<Item = Chosen<'a>> + use<'a, 's> {
+    // Variables are added to the fitting while the runtimes are gone through.
+    let (pod, at, injected, image) = (fitting.pod, fitting.at, fitting.injected, fitting.image().ok());
+    let named = pod.wishes.runtimes(at.name());
     // Asked for the first runtime that neither annotation nor policy names, if there is one.
-    let detected = LazyCell::new(|| {
-        let is_ours = |name: &str| fitting.injected.names(name);
-        runtimes::detect(&fitting.at, fitting.image().ok(), &fitting.pod.instrumentation, &is_ours)
-    });
-    let signal = |runtime: &'static Runtime| match &named {
+    let detected =
+        LazyCell::new(move || runtimes::detect(&at, image, &pod.instrumentation, &|name: &str| injected.names(name)));
+    let signal = move |runtime: &'static Runtime| match &named {
         Some(named) => named.contains(&runtime).then_some(Signal::Annotation),
         None if settings.runtimes.contains(&runtime) => Some(Signal::Policy),
         None if settings.detect => detected.iter().find(|(found, _)| *found == runtime).map(|(_, signal)| *signal),
         None => None,
     };
-    let is_any_opted_in = !settings.opt_in.is_empty() || fitting.pod.wishes.has_opt_in();
-    let chosen = runtimes::ALL.into_iter().map(|runtime| (runtime, signal(runtime)));
-    chosen.filter(|(_, signal)| is_any_opted_in || signal.is_some()).collect()
+    let is_any_opted_in = !settings.opt_in.is_empty() || pod.wishes.has_opt_in();
+    let chosen = runtimes::ALL.into_iter().map(move |runtime| (runtime, signal(runtime)));
+    chosen.filter(move |(_, signal)| is_any_opted_in || signal.is_some())
 }
 
 /// One variable that a container should have.
@@ -231,7 +234,7 @@ fn not_alone<'a>(
     {
         return Err((SkipReason::VersionTooOld, Cow::Borrowed(tag)));
     }
-    if settings.env_from == EnvFrom::Skip {
+    if settings.env_from == EnvFrom::Skip && !fitting.at.container.env_from.is_empty() {
         // What stands in `env` already wins over envFrom, with us or without.
         let own = (standing == Standing::Free).then_some(&wanted.name);
         let mut names = own.into_iter().chain(conflicts).chain(wanted.also_in());
