@@ -391,3 +391,20 @@ impl<'a> Report<'_, 'a> {
 pub fn spared(mode: Mode, workload: &Workload<'_>) -> Mode {
     if mode == Mode::Deny && workload.is_node_critical() { Mode::Warn } else { mode }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::Kind;
+
+    #[test]
+    fn words_are_found_whatever_was_asked_for_before() {
+        let json = r#"{"spec":{"containers":[{"name":"a","image":"a:1","args":["/bin/ray","-t4"]}]}}"#;
+        let workload = Workload::decode(Kind::Pod, json).expect("a Pod");
+        let pod = Pod::read(&workload);
+        let fitting = Fitting::new(&pod, workload.containers().next().expect("a container"));
+        let [ray, spark, threads]: [&[&str]; 3] = [&["ray"], &["spark"], &["-j*", "-t*"]];
+        let words = [ray, ray, spark, spark, ray, threads].map(|patterns| fitting.word_like(patterns));
+        assert_eq!(words, [Some("/bin/ray"), Some("/bin/ray"), None, None, Some("/bin/ray"), Some("-t4")]);
+    }
+}

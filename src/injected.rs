@@ -160,11 +160,10 @@ impl<'a> Injected<'a> {
 
     /// What stands of each container, and then the edits.
     fn lines<'e>(&'e self, names: &[&str], workload: &'e Workload<'_>, edits: &[&'e Edit<'e>]) -> Vec<Line<'e>> {
-        // Each is one of them.
-        let index = |name: &str| names.binary_search(&name).unwrap_or_default();
+        let index_of = |name: &str| names.binary_search(&name).ok();
         let mut lines = Vec::with_capacity(edits.len());
         for at in workload.containers().filter(|_| !self.is_empty()) {
-            let container = index(at.name());
+            let Some(container) = index_of(at.name()) else { continue };
             let records =
                 self.of(at.name()).0.iter().filter(|(subject, _)| still_there(at.container, subject.as_str()));
             lines.extend(records.map(|(subject, record)| Line {
@@ -176,7 +175,7 @@ impl<'a> Injected<'a> {
         // Edits come container by container.
         for edits in edits.chunk_by(|one, next| one.place == next.place) {
             let Some(container) = workload.container_at(edits[0].place) else { continue };
-            let index = index(container.name.as_str());
+            let Some(index) = index_of(container.name.as_str()) else { continue };
             lines.extend(edits.iter().map(|edit| Line {
                 container: index,
                 subject: Name::from(subject(&edit.change)),
@@ -326,5 +325,24 @@ fn still_there(container: &Container<'_>, subject: &str) -> bool {
         "startupProbe" => container.startup_probe.0,
         "limits.cpu" | "limits.memory" | "resizePolicy.cpu" | "resizePolicy.memory" => true,
         name => container.env.iter().flat_map(|env| env.iter()).any(|variable| variable.name.as_str() == name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text() -> impl Strategy<Value = String> {
+        let character = prop::sample::select(vec!['\0', 'a', 'b', 'ü']);
+        prop::collection::vec(character, 0..12).prop_map(String::from_iter)
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_in_the_order_of_their_texts(one in text(), other in text()) {
+            prop_assert_eq!(Name::from(one.as_str()).cmp(&Name::from(other.as_str())), one.cmp(&other));
+        }
     }
 }

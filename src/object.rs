@@ -174,11 +174,11 @@ read_fields! {
         pub name: Option<Text<'a>> = "name",
         pub generate_name: Option<Text<'a>> = "generateName",
         pub namespace: Option<Text<'a>> = "namespace",
+        pub deletion: Present = "deletionTimestamp",
         pub labels: Pairs<'a> = "labels",
         /// Absent and `null` differ from empty for a patch: there is no parent to add to.
         pub annotations: Option<Pairs<'a>> = "annotations",
         pub owner_references: List<OwnerReference<'a>> = "ownerReferences",
-        pub deletion: Present = "deletionTimestamp",
     }
 }
 
@@ -207,16 +207,16 @@ read_fields! {
     }
 
     pub struct PodSpec<'a> {
+        pub volumes: List<Volume<'a>> = "volumes",
         pub init_containers: List<Container<'a>> = "initContainers",
         pub containers: List<Container<'a>> = "containers",
         pub ephemeral_containers: List<Container<'a>> = "ephemeralContainers",
-        pub volumes: List<Volume<'a>> = "volumes",
-        pub resources: Resources<'a> = "resources",
         pub restart_policy: Option<Text<'a>> = "restartPolicy",
-        pub priority_class_name: Option<Text<'a>> = "priorityClassName",
-        pub host_network: Option<bool> = "hostNetwork",
-        pub os: Os<'a> = "os",
         pub node_selector: Pairs<'a> = "nodeSelector",
+        pub host_network: Option<bool> = "hostNetwork",
+        pub priority_class_name: Option<Text<'a>> = "priorityClassName",
+        pub os: Os<'a> = "os",
+        pub resources: Resources<'a> = "resources",
     }
 }
 
@@ -237,17 +237,17 @@ read_fields! {
         pub image: Option<Text<'a>> = "image",
         pub command: List<Text<'a>> = "command",
         pub args: List<Text<'a>> = "args",
+        pub ports: List<Port<'a>> = "ports",
+        pub env_from: List<EnvSource<'a>> = "envFrom",
         /// Absent and `null` differ from empty for a patch.
         pub env: Option<List<Env<'a>>> = "env",
-        pub env_from: List<EnvSource<'a>> = "envFrom",
         /// Absent and `null` differ from empty for a patch.
         pub resources: Option<Resources<'a>> = "resources",
         pub resize_policy: Option<List<ResizePolicy<'a>>> = "resizePolicy",
-        pub ports: List<Port<'a>> = "ports",
-        pub volume_mounts: List<VolumeMount<'a>> = "volumeMounts",
         pub restart_policy: Option<Text<'a>> = "restartPolicy",
-        pub readiness_probe: Present = "readinessProbe",
+        pub volume_mounts: List<VolumeMount<'a>> = "volumeMounts",
         pub liveness_probe: Present = "livenessProbe",
+        pub readiness_probe: Present = "readinessProbe",
         pub startup_probe: Present = "startupProbe",
     }
 
@@ -296,9 +296,9 @@ read_fields! {
 
     pub struct Volume<'a> {
         pub name: Text<'a> = "name",
-        pub image: Option<ImageVolume<'a>> = "image",
         /// Boxed, since an object may have a hundred thousand volumes of other kinds.
         pub empty_dir: Option<Box<EmptyDir<'a>>> = "emptyDir",
+        pub image: Option<ImageVolume<'a>> = "image",
     }
 
     pub struct ImageVolume<'a> {

@@ -185,15 +185,8 @@ impl Writer<'_, '_> {
             _ => None,
         });
         if self.container.env.is_some() {
-            let mut beginning = String::with_capacity(OPERATION_BYTES);
-            begin(&mut beginning, OperationKind::Add);
-            beginning.push_str(self.base);
-            beginning.push_str("/env/");
             for (index, (name, source)) in new.enumerate() {
-                separate(self.json);
-                self.json.push_str(&beginning);
-                push_number(self.json, index);
-                self.json.push_str(r#"","value":"#);
+                self.add("/env", Some(Token::Index(index)));
                 push_variable(self.json, name, source);
                 self.json.push('}');
             }
@@ -253,15 +246,11 @@ enum Token {
     Resource(Basis),
 }
 
-fn separate(json: &mut String) {
+/// Up to the pointer.
+fn begin(json: &mut String, kind: OperationKind) {
     if json.len() > 1 {
         json.push(',');
     }
-}
-
-/// Up to the pointer.
-fn begin(json: &mut String, kind: OperationKind) {
-    separate(json);
     json.push_str(match kind {
         OperationKind::Add => r#"{"op":"add","path":""#,
         OperationKind::Replace => r#"{"op":"replace","path":""#,

@@ -113,6 +113,20 @@ fn a_late_sub_resource_or_operation_counts() {
     }
 }
 
+/// Also where it is written in another way than kube-apiserver's, from there on.
+#[test]
+fn what_stands_behind_a_late_sub_resource_counts() {
+    let mut review = review_of(&careless());
+    review["request"]["subResource"] = json!("status");
+    let review = review.to_string();
+    let open = review.strip_suffix('}').unwrap();
+    for (end, expected) in [("}", 200), (" }", 200), (r#","apiVersion":"v2"}"#, 400), (r#", "apiVersion":"v2"}"#, 400)]
+    {
+        let answer = answer(Phase::Validate, &format!("{open}{end}"));
+        assert_eq!(answer.status, expected, "{end}");
+    }
+}
+
 /// Before or behind all that tells what the object is: two objects could be read as either.
 #[test]
 fn two_objects_do_not_decode() {

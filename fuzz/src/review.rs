@@ -68,6 +68,7 @@ fn check_other_reader(phase: Phase, body: &[u8], rulebook: &Rulebook, answer: &A
     // What does not decode is told with its column.
     if !matches!(answer.record.decision, Decision::Failed | Decision::Invalid) {
         assert_eq!(String::from_utf8_lossy(&other.body), String::from_utf8_lossy(&answer.body));
+        assert_eq!(format!("{:?}", other.record), format!("{:?}", answer.record));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reads a review in one pass: the head, and the object where the head does not settle the answer already. kube-apiserver
-//! writes `object` behind everything that decides about it; keys in another order are read too.
+//! writes `object` behind everything that decides about it; keys in another order are read too. What kube-apiserver does not
+//! write, or what is wrong, takes a second pass by `serde_json`, from the beginning: it reads all of JSON, and says what is wrong.
 
 use std::{borrow::Cow, fmt};
 
@@ -53,6 +54,9 @@ pub enum Reading<'a> {
     Broken { scope: Scope, error: serde_json::Error },
 }
 
+/// What a body says, or why it is no review.
+type Read<'a> = Result<(Head<'a>, Reading<'a>), String>;
+
 /// What of a request is to be judged, or the decision where nothing is.
 pub type Choice = Result<Scope, Decision>;
 
@@ -60,15 +64,23 @@ pub type Choice = Result<Scope, Decision>;
 ///
 /// # Errors
 /// Where the body is no review: no JSON, another version, no request, no uid.
-pub fn read<'a>(body: &'a str, choose: &dyn Fn(&Head<'a>) -> Choice) -> Result<(Head<'a>, Reading<'a>), String> {
+pub fn read<'a>(body: &'a str, choose: &dyn Fn(&Head<'a>) -> Choice) -> Read<'a> {
+    read_compact(body, choose).unwrap_or_else(|| read_any(body, choose))
+}
+
+/// As kube-apiserver writes a body; nothing is told of any other.
+fn read_compact<'a>(body: &'a str, choose: &dyn Fn(&Head<'a>) -> Choice) -> Option<Read<'a>> {
+    object::start_counting();
     let mut reader = Reader::new(choose);
     let read = Compact::new(body).and_then(|mut compact| {
         (&mut compact).deserialize_map(&mut reader)?;
         compact.end()
     });
-    if read.is_ok() || matches!(reader.choice, Some(Err(_))) {
-        return reader.conclude(Ok(()));
-    }
+    (read.is_ok() || reader.is_settled).then(|| reader.conclude(Ok(())))
+}
+
+fn read_any<'a>(body: &'a str, choose: &dyn Fn(&Head<'a>) -> Choice) -> Read<'a> {
+    object::start_counting();
     let mut reader = Reader::new(choose);
     let mut deserializer = serde_json::Deserializer::from_str(body);
     let read = (&mut deserializer).deserialize_map(&mut reader).and_then(|()| deserializer.end());
@@ -89,6 +101,8 @@ pub fn without_value(error: &serde_json::Error) -> String {
 struct Reader<'a, 'c> {
     choose: &'c dyn Fn(&Head<'a>) -> Choice,
     choice: Option<Choice>,
+    /// The reading was stopped where the head had settled the answer.
+    is_settled: bool,
     head: Head<'a>,
     api_version: Option<Cow<'a, str>>,
     kind: Option<Cow<'a, str>>,
@@ -120,10 +134,10 @@ const ENOUGH: u16 = UID | KIND | OPERATION | USER | NAMESPACE;
 
 impl<'a, 'c> Reader<'a, 'c> {
     fn new(choose: &'c dyn Fn(&Head<'a>) -> Choice) -> Self {
-        object::start_counting();
         Self {
             choose,
             choice: None,
+            is_settled: false,
             head: Head::default(),
             api_version: None,
             kind: None,
@@ -141,7 +155,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         self.seen & ENOUGH == ENOUGH && self.api_version.is_some() && self.kind.is_some()
     }
 
-    fn conclude(mut self, read: Result<(), serde_json::Error>) -> Result<(Head<'a>, Reading<'a>), String> {
+    fn conclude(mut self, read: Result<(), serde_json::Error>) -> Read<'a> {
         match (self.choice, read) {
             (None, Err(error)) => Err(without_value(&error)),
             (Some(Err(decision)), _) => self.finish(Reading::Settled(decision)),
@@ -153,7 +167,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
     }
 
-    fn finish(self, reading: Reading<'a>) -> Result<(Head<'a>, Reading<'a>), String> {
+    fn finish(self, reading: Reading<'a>) -> Read<'a> {
         let version = self.api_version.as_deref().unwrap_or_default();
         if version != API_VERSION || self.kind.as_deref() != Some("AdmissionReview") {
             return Err(format!("apiVersion and kind must be {API_VERSION} and AdmissionReview"));
@@ -191,11 +205,11 @@ impl<'a, 'c> Reader<'a, 'c> {
             self.early_object = map.next_value()?;
             return Ok(());
         }
-        match *self.choice.insert((self.choose)(&self.head)) {
-            Ok(scope) => self.object = map.next_value_seed(WorkloadSeed(scope.kind))?,
-            // The error ends the reading here; what has been found stands.
-            Err(_) => return Err(A::Error::custom("settled")),
-        }
+        let choice = *self.choice.insert((self.choose)(&self.head));
+        self.is_settled = choice.is_err();
+        // An error ends the reading here; what has been found stands.
+        let scope = choice.map_err(|_| A::Error::custom("settled"))?;
+        self.object = map.next_value_seed(WorkloadSeed(scope.kind))?;
         Ok(())
     }
 
@@ -329,6 +343,30 @@ impl From<&str> for Operation {
             "DELETE" => Self::Delete,
             "CONNECT" => Self::Connect,
             _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::Kind;
+
+    /// Else all reviews would take the longer way, and nothing would tell.
+    #[test]
+    fn what_kube_apiserver_writes_is_read_in_one_pass() {
+        for body in [
+            include_str!("../../tests/corpus/bodies/pod-create.json"),
+            include_str!("../../tests/corpus/bodies/pod-create-recorded.json"),
+            include_str!("../../tests/corpus/bodies/pod-update.json"),
+            include_str!("../../tests/corpus/bodies/pod-delete.json"),
+            include_str!("../../tests/corpus/bodies/pod-resize.json"),
+            include_str!("../../tests/corpus/bodies/cronjob-create.json"),
+        ] {
+            let kind = |head: &Head<'_>| Kind::of(&head.group, &head.kind).ok_or(Decision::Ignored);
+            let choose = |head: &Head<'_>| Ok(Scope { kind: kind(head)?, only: None });
+            let reading = read_compact(body, &choose);
+            assert!(matches!(reading, Some(Ok((_, Reading::Whole { .. })))), "{body}");
         }
     }
 }

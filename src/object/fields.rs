@@ -15,9 +15,6 @@ use super::{Given, List, Pairs, Present, Text, spend_one_element};
 pub(crate) trait Fields<'de>: Default {
     const NAMES: &'static [&'static str];
 
-    /// A bit for each length of a name: most keys that are not read have another.
-    const LENGTHS: u64 = lengths(Self::NAMES);
-
     /// Reads the value of the field whose name stands at `index`.
     fn read_field<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error>;
 }
@@ -116,13 +113,13 @@ impl<'de, T: Fields<'de>> Visitor<'de> for Object<'_, T> {
         // A bit for each.
         const { assert!(T::NAMES.len() <= 32) };
         let mut seen = 0_u32;
-        let mut next = 0;
-        while let Some(index) = map.next_key_seed(Key { names: T::NAMES, lengths: T::LENGTHS, first: next })? {
+        let mut first = 0;
+        while let Some(index) = map.next_key_seed(Key { names: T::NAMES, first })? {
             let Some(index) = index else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            next = index + 1;
+            first = index + 1;
             if seen & 1 << index != 0 {
                 return Err(A::Error::duplicate_field(T::NAMES[index]));
             }
@@ -133,25 +130,11 @@ impl<'de, T: Fields<'de>> Visitor<'de> for Object<'_, T> {
     }
 }
 
-/// The index of a key among those that are read, which mostly come in that order: so it is looked for from the first that may
-/// be next.
+/// The index of a key among those that are read. `object.rs` has them in the order of Kubernetes' own types, in which they come:
+/// so it is looked for from the first that may be next.
 struct Key {
     names: &'static [&'static str],
-    lengths: u64,
     first: usize,
-}
-
-const fn lengths(names: &[&str]) -> u64 {
-    let (mut lengths, mut index) = (0, 0);
-    while index < names.len() {
-        lengths |= bit_of_length(names[index]);
-        index += 1;
-    }
-    lengths
-}
-
-const fn bit_of_length(name: &str) -> u64 {
-    1 << (name.len() % 64)
 }
 
 impl<'de> DeserializeSeed<'de> for Key {
@@ -169,9 +152,6 @@ impl Visitor<'_> for Key {
         formatter.write_str("a key")
     }
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        if self.lengths & bit_of_length(key) == 0 {
-            return Ok(None);
-        }
         let (before, from_first) = self.names.split_at(self.first);
         let position = |names: &[&str]| names.iter().position(|name| *name == key);
         Ok(position(from_first).map(|index| self.first + index).or_else(|| position(before)))
@@ -273,6 +253,31 @@ impl<'de, T: Fill<'de>> DeserializeSeed<'de> for Element<'_, T> {
         match self.0.last_mut() {
             Some(element) => element.fill(deserializer),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    read_fields! {
+        struct Variable<'a> {
+            name: Text<'a> = "name",
+            value: Text<'a> = "value",
+        }
+    }
+
+    #[test]
+    fn keys_are_read_in_any_order() {
+        let rows = [
+            r#"{"name":"a","value":"b"}"#,
+            r#"{"value":"b","name":"a"}"#,
+            r#"{"none":[],"value":"b","none":{},"name":"a"}"#,
+        ];
+        for json in rows {
+            let Variable { name, value } = serde_json::from_str(json).expect(json);
+            assert_eq!((name.as_str(), value.as_str()), ("a", "b"), "{json}");
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Formula, Rounding, Runtime, Signs, Tier, Value, Variable};
 
 /// Launchers that set a smaller number per process where the variable is absent: ours would take that guard away and
 /// multiply threads (torchrun, Dask, Ray, Spark, joblib).
-const LAUNCHERS: &[&str] =
+static LAUNCHERS: &[&str] =
     &["torchrun", "torch.distributed*", "dask*", "ray", "ray-*", "spark*", "pyspark*", "joblib*", "accelerate"];
 
 const SPINNING: Value = Value::One(Formula::Workers { rounding: Rounding::Down, minimum: 1 });
