@@ -19,5 +19,7 @@ impl fmt::Display for Row {
 }
 
 pub fn mebibytes(kibibytes: u64) -> String {
-    format!("{}.{} MiB", kibibytes >> 10, (kibibytes % 1024) * 10 / 1024)
+    // Up, for all of them are compared with bounds.
+    let tenths = (kibibytes * 10).div_ceil(1024);
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
